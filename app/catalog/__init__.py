@@ -1,0 +1,1 @@
+"""Which models exist: cards, versions, lineage and digests."""

@@ -1,0 +1,133 @@
+"""The card: what a model is, where its weights are, how it is served, what it costs, how it was made."""
+
+import re
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from app.errors import SetupError
+
+CARD_FILE = "card.toml"
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,99}$"
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Method = Literal["pretrained", "scratch", "full", "lora", "instruct", "vocabulary"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrainedTask(_Part):
+    """A task that the model was trained for, with the prompt it saw: `{input}` stands for the text."""
+
+    name: str
+    prompt: str = Field("{input}", description="what the user turn holds; must contain {input}")
+    labels: tuple[str, ...] = Field(min_length=2)
+
+
+class Made(_Part):
+    """How the weights came to be."""
+
+    recipe_digest: str = Field("", description="SHA-256 over recipe, base digest and dataset hashes: same digest, same model")
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    datasets: tuple[str, ...] = Field((), description="dataset ids or sources")
+    created: datetime | None = None
+    seconds: float | None = Field(None, description="wall clock of the training, seconds")
+    tokens: int | None = Field(None, description="tokens trained on, repeats counted")
+    validation: dict[str, float] = Field(default_factory=dict, description="metric on the validation split -> value")
+
+
+class Price(_Part):
+    """What the model costs its user; zero for a model on one's own machine unless told otherwise."""
+
+    input_per_million: float = 0.0
+    output_per_million: float = 0.0
+    currency: str = "USD"
+
+
+class Card(_Part):
+    """`models/<name>/card.toml` (version 1) or `models/<name>/<version>/card.toml`."""
+
+    name: Name
+    version: int = Field(1, ge=1)
+    kind: Literal["general", "custom"]
+    method: Method
+    domain: str = "general"
+    summary: str = ""
+    licence: str = ""
+    parent: str | None = Field(None, description="name@version of the base")
+    parent_digest: str | None = None
+    engine: Literal["embedded", "fake"] = "embedded"
+    context: int = Field(1024, gt=0, description="most tokens, prompt and answer together")
+    parameters: int = Field(gt=0, description="parameters that are computed with, the base's included")
+    tasks: tuple[TrainedTask, ...] = ()
+    made: Made = Made()
+    price: Price = Price()
+    sources: tuple[str, ...] = Field((), description="data the weights come from, with licence")
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    def task(self, name: str) -> TrainedTask | None:
+        return next((task for task in self.tasks if task.name == name), None)
+
+
+def read_card(path: Path) -> Card:
+    """Raises SetupError that names the file and the field."""
+    try:
+        return Card.model_validate(tomllib.loads(path.read_text()))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SetupError(f"{path} is not readable as TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SetupError(f"{path}: {where}: {first['msg']}; mend the card") from error
+
+
+def write_card(card: Card, path: Path) -> None:
+    path.write_text(to_toml(card.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"version": card.version}))
+
+
+def to_toml(document: dict[str, Any]) -> str:
+    """The part of TOML that cards need: scalars and lists first, then tables, then arrays of tables."""
+    return "\n".join(_table(document, ())) + "\n"
+
+
+def _table(table: dict[str, Any], path: tuple[str, ...]) -> list[str]:
+    lines, nested = [], []
+    for key, value in table.items():
+        if isinstance(value, dict):
+            nested += ["", f"[{'.'.join((*path, _key(key)))}]", *_table(value, (*path, _key(key)))]
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            for item in value:
+                nested += ["", f"[[{'.'.join((*path, _key(key)))}]]", *_table(item, (*path, _key(key)))]
+        elif value is not None:
+            lines.append(f"{_key(key)} = {_scalar(value)}")
+    return lines + nested
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _string(key)
+
+
+def _scalar(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case list():
+            return "[" + ", ".join(_scalar(item) for item in value) + "]"
+        case dict():
+            return "{" + ", ".join(f"{_key(str(key))} = {_scalar(item)}" for key, item in value.items()) + "}"
+        case _:
+            return _string(str(value))
+
+
+def _string(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}" for c in escaped) + '"'

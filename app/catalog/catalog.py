@@ -1,0 +1,111 @@
+"""The catalog: every card under the models folders, resolved by name, seen anew when a folder changes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from app.catalog.cards import CARD_FILE, Card, read_card
+from app.catalog.digest import model_digest, weight_bytes
+from app.errors import SetupError, UnknownModel
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version of a model, ready to be loaded."""
+
+    card: Card
+    folder: Path
+    digest: str
+    bytes: int
+    base: "ModelVersion | None" = None
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    @property
+    def id(self) -> str:
+        return self.card.id
+
+
+class Catalog:
+    """All versions under `roots`. A made model appears at the next look-up, without a restart.
+
+    A folder whose card or weights cannot be read is left out and its reason kept in `broken`; one bad folder must not take
+    the service down.
+    """
+
+    def __init__(self, roots: Iterable[Path]) -> None:
+        self._roots = tuple(roots)
+        self._lock = Lock()
+        self._seen: tuple[tuple[Path, int], ...] = ()
+        self._versions: dict[str, ModelVersion] = {}
+        self.broken: dict[Path, str] = {}
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions: general models first, then by name, newest version first."""
+        self._refresh()
+        return sorted(self._versions.values(), key=lambda v: (v.card.kind != "general", v.name, -v.card.version))
+
+    def latest(self) -> list[ModelVersion]:
+        """The newest version of each name."""
+        newest: dict[str, ModelVersion] = {}
+        for version in self.versions():
+            newest.setdefault(version.name, version)
+        return list(newest.values())
+
+    def find(self, name: str) -> ModelVersion:
+        """`name` (its newest version) or `name@version`; raises UnknownModel with the near names."""
+        self._refresh()
+        if name in self._versions:
+            return self._versions[name]
+        found = [version for version in self._versions.values() if version.name == name]
+        if not found:
+            raise UnknownModel(name, {v.name for v in self._versions.values()} | ({*self._versions} if "@" in name else set()))
+        return max(found, key=lambda version: version.card.version)
+
+    def _cards(self) -> list[Path]:
+        return sorted(
+            path for root in self._roots for pattern in (f"*/{CARD_FILE}", f"*/*/{CARD_FILE}") for path in root.glob(pattern)
+        )
+
+    def _refresh(self) -> None:
+        with self._lock:
+            # A card is written last and moved into place whole, so its time tells whether anything is new.
+            seen = tuple((path, path.stat().st_mtime_ns) for path in self._cards())
+            if seen != self._seen:
+                self._versions, self.broken = _read([path for path, _ in seen])
+                self._seen = seen
+
+
+def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str]]:
+    """Bases before the variants made from them."""
+    versions: dict[str, ModelVersion] = {}
+    broken: dict[Path, str] = {}
+    cards: list[tuple[Card, Path]] = []
+    for path in paths:
+        try:
+            cards.append((read_card(path), path.parent))
+        except SetupError as error:
+            broken[path] = error.message
+    # An adapter needs its base's digest first; a full model stands alone.
+    for card, folder in sorted(cards, key=lambda pair: pair[0].method == "lora"):
+        base = versions.get(card.parent or "") if card.method == "lora" else None
+        problem = None
+        if card.method == "lora" and base is None:
+            problem = f"its base {card.parent} is not in the catalog"
+        elif base is not None and card.parent_digest != base.digest:
+            problem = f"it was made from another {card.parent} (digest {card.parent_digest}, here {base.digest}); train it again"
+        elif card.id in versions:
+            problem = f"{card.id} is also in {versions[card.id].folder}; give one of them another version"
+        if problem is None:
+            try:
+                digest = model_digest(folder, base.digest if base else None)
+            except OSError as error:
+                problem = str(error)
+        if problem is not None:
+            broken[folder / CARD_FILE] = f"{folder / CARD_FILE}: {problem}"
+            continue
+        versions[card.id] = ModelVersion(card, folder, digest, weight_bytes(folder), base)
+    return versions, broken

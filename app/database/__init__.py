@@ -1,0 +1,1 @@
+"""The tables of all features, and sessions over them."""

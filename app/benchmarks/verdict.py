@@ -178,7 +178,7 @@ def chosen(arms: Sequence[ArmResult], kind: Kind) -> ArmResult | None:
 
 def compare(first: ArmResult, second: ArmResult, labels: Sequence[str], *, seed: int = 0) -> Pair:
     """Two arms paired case by case; raises InvalidRequest unless both answered exactly the same cases."""
-    second = _aligned(second, first)
+    second = aligned(second, first)
     n = len(first.cases)
     first_only = sum(a and not b for a, b in zip(first.correct, second.correct, strict=True))
     second_only = sum(b and not a for a, b in zip(first.correct, second.correct, strict=True))
@@ -198,7 +198,7 @@ def compare(first: ArmResult, second: ArmResult, labels: Sequence[str], *, seed:
     )
 
 
-def _aligned(arm: ArmResult, to: ArmResult) -> ArmResult:
+def aligned(arm: ArmResult, to: ArmResult) -> ArmResult:
     """`arm` with its cases in the order of `to`."""
     if different := set(arm.cases) ^ set(to.cases):
         raise InvalidRequest(
@@ -247,7 +247,7 @@ def _decision(pair: Pair, cheaper: str | None, margin_points: float) -> tuple[De
 
 
 def _cheaper(custom: ArmResult, general: ArmResult, seed: int) -> tuple[Literal["custom", "general"] | None, str]:
-    general = _aligned(general, custom)
+    general = aligned(general, custom)
     if custom.latencies_ms and general.latencies_ms:
         a, b = np.asarray(custom.latencies_ms, dtype=np.float64), np.asarray(general.latencies_ms, dtype=np.float64)
         median = quantile(0.5)
@@ -281,7 +281,7 @@ def _cases_needed(pair: Pair, margin: float) -> int | None:
 
 def _wins_general(custom: ArmResult, general: ArmResult) -> tuple[Slice, ...]:
     """Labels on whose cases the general arm was right more often, the largest surplus first."""
-    general = _aligned(general, custom)
+    general = aligned(general, custom)
     rows = list(zip(custom.gold, custom.correct, general.correct, strict=True))
     found, pvalues = [], []
     for label in sorted(set(custom.gold)):

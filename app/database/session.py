@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+# What a driver raises, for those above who must answer it but not know SQLAlchemy.
+DatabaseError = DBAPIError
 
 
 @dataclass(frozen=True)

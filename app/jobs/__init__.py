@@ -1,0 +1,1 @@
+"""Durable work on DBOS: queues, workers, cancelling, and resuming where a killed worker stopped."""

@@ -1,0 +1,14 @@
+"""What the service and its workers agree on: the names of queues and workflows, and the version by which work is resumed."""
+
+TRAINING_QUEUE, TRAINING_WORKFLOW = "training", "training-run"
+BENCHMARK_QUEUE, BENCHMARK_WORKFLOW = "benchmarks", "benchmark-run"
+
+# One training and one benchmark run at a time: both use every core, and a benchmark beside another measures its neighbour.
+QUEUES = (TRAINING_QUEUE, BENCHMARK_QUEUE)
+
+APPLICATION = "versus"
+SCHEMA = "dbos"  # of the job system's tables in PostgreSQL; in SQLite they have a file of their own
+
+# Fixed, not derived from the code: a workflow begun before an update must be found again by the worker after it. Raise it
+# only when a workflow's order of steps changes such that a half-done one could not go on.
+WORKFLOW_VERSION = "1"

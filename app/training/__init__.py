@@ -1,0 +1,1 @@
+"""Makes models: the general model in the box, and custom variants from recipes."""

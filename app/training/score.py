@@ -1,0 +1,91 @@
+"""How likely a model finds each label after a prompt: one forward pass per batch of cases, labels side by side under a tree mask."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Case:
+    """A prompt's token ids and those of each label."""
+
+    prompt: list[int]
+    labels: Sequence[list[int]]
+
+    @property
+    def label_tokens(self) -> int:
+        return sum(map(len, self.labels))
+
+    @property
+    def width(self) -> int:
+        return len(self.prompt) + self.label_tokens
+
+
+def label_log_likelihoods(
+    model: nn.Module, cases: Sequence[Case], *, end: int, pad: int = 0, batch_tokens: int = 8192
+) -> list[Tensor]:
+    """For each case a float tensor [labels]: log p(label, end | prompt), natural log. `end` closes each label, so that a
+    label which begins another one has no advantage."""
+    found: list[Tensor] = [torch.empty(0)] * len(cases)
+    with torch.inference_mode():
+        for group in _groups(cases, batch_tokens):
+            scores = _score([cases[i] for i in group], model, end, pad)
+            for i, score in zip(group, scores, strict=True):
+                found[i] = score
+    return found
+
+
+def _groups(cases: Sequence[Case], batch_tokens: int) -> Iterator[list[int]]:
+    """Indices of cases of like length, as many as fit the budget once padded."""
+    group: list[int] = []
+    for i in sorted(range(len(cases)), key=lambda i: cases[i].width):
+        if group and (len(group) + 1) * cases[i].width > batch_tokens:
+            yield group
+            group = []
+        group.append(i)
+    if group:
+        yield group
+
+
+def _score(cases: list[Case], model: nn.Module, end: int, pad: int) -> list[Tensor]:
+    device = next(model.parameters()).device
+    left = max(len(case.prompt) for case in cases)  # prompts end at this column, labels begin there
+    right = max(case.label_tokens for case in cases)
+    ids = torch.full((len(cases), left + right), pad)
+    positions = torch.zeros_like(ids)
+    segment = torch.full_like(ids, -1)  # -1 padding, 0 prompt, k the k-th label
+    for row, case in enumerate(cases):
+        begin = left - len(case.prompt)
+        ids[row, begin:left] = torch.tensor(case.prompt)
+        positions[row, begin:left] = torch.arange(len(case.prompt))
+        segment[row, begin:left] = 0
+        at = left
+        for number, label in enumerate(case.labels, 1):
+            ids[row, at : at + len(label)] = torch.tensor(label)
+            positions[row, at : at + len(label)] = torch.arange(len(case.prompt), len(case.prompt) + len(label))
+            segment[row, at : at + len(label)] = number
+            at += len(label)
+    query, key = segment[:, :, None], segment[:, None, :]
+    width = left + right
+    causal = torch.ones(width, width, dtype=torch.bool).tril()
+    # A token sees the prompt and its own label up to itself; padding sees itself, because a row of no keys has no softmax.
+    mask = (causal & (key >= 0) & ((key == 0) | (key == query))) | torch.eye(width, dtype=torch.bool)
+    logits = model(
+        input_ids=ids.to(device),
+        attention_mask=mask[:, None].to(device),
+        position_ids=positions.to(device),
+        logits_to_keep=right + 1,
+        use_cache=False,
+    ).logits
+    logprobs = logits.float().log_softmax(-1).cpu()  # [cases, 1 + right, vocabulary]; column 0 follows the prompt
+    scores = []
+    for row, case in enumerate(cases):
+        totals, at = [], 1
+        for label in case.labels:
+            before = [0, *range(at, at + len(label))]
+            totals.append(logprobs[row, before, [*label, end]].sum())
+            at += len(label)
+        scores.append(torch.stack(totals))
+    return scores

@@ -84,8 +84,8 @@ class TfidfLogistic:
         except ValueError as error:  # scikit-learn's "empty vocabulary"
             raise Unprocessable("The training texts hold no words to learn from; check the text column.") from error
         self._choose(features, labels, self._vectorizer.transform(validation[0]), validation[1])
-        self.parameters = int(self._coefficients.size + self._intercept.size)
-        self.bytes = len(pickle.dumps((self._vectorizer, self._coefficients, self._intercept, self._labels)))
+        self.parameters = int(self._weights.size + self._intercept.size)
+        self.bytes = len(pickle.dumps((self._vectorizer, self._weights, self._intercept, self._labels)))
         self.fit_seconds = time.perf_counter() - started
 
     def _choose(self, features: Any, labels: Sequence[str], held_out: Any, truth: Sequence[str]) -> None:
@@ -103,12 +103,13 @@ class TfidfLogistic:
                 break
             best, self.strength, self.validation_accuracy = reached, strength, accuracy(truth, predicted)
             self._labels = [str(label) for label in model.classes_]
-            self._coefficients, self._intercept = model.coef_.copy(), model.intercept_.copy()
+            # One row per feature: the product with a single text then reads only its rows.
+            self._weights, self._intercept = np.ascontiguousarray(model.coef_.T), model.intercept_.copy()
 
     def predict_proba(self, texts: Sequence[str]) -> list[dict[str, float]]:
         if not texts:
             return []
-        scores = self._vectorizer.transform(texts) @ self._coefficients.T + self._intercept
+        scores = self._vectorizer.transform(texts) @ self._weights + self._intercept
         if scores.shape[1] == 1:  # two labels are told apart by one row of weights
             scores = np.hstack([np.zeros_like(scores), scores])
         odds = np.exp(scores - scores.max(axis=1, keepdims=True))

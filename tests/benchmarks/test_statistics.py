@@ -1,0 +1,256 @@
+"""Intervals cover, tests keep their level, and the edge cases of small and lopsided tables have answers."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from app.benchmarks.scorers import macro_f1_metric
+from app.benchmarks.statistics import (
+    Interval,
+    bootstrap,
+    cases_needed,
+    holm,
+    mcnemar_midp,
+    mean,
+    paired_bootstrap_difference,
+    paired_difference,
+    paired_proportions,
+    quantile,
+    wilson,
+)
+
+# ---- Wilson
+
+
+def test_wilson_gives_the_published_interval() -> None:
+    # Newcombe 1998, table I: 81 of 263 and 0 of 20.
+    assert wilson(81, 263).low == pytest.approx(0.2553, abs=1e-4)
+    assert wilson(81, 263).high == pytest.approx(0.3662, abs=1e-4)
+    assert wilson(0, 20).high == pytest.approx(0.1611, abs=1e-4)
+
+
+def test_wilson_has_a_width_even_when_all_cases_are_right() -> None:
+    interval = wilson(30, 30)
+    assert (interval.estimate, interval.high) == (1.0, 1.0)
+    assert interval.low < 0.9
+
+
+def test_wilson_covers_at_its_nominal_rate() -> None:
+    """Exact, without simulation: the coverage at each true share, averaged over shares."""
+    n, successes = 60, np.arange(61)
+    bounds = [wilson(int(k), n) for k in successes]
+    low, high = np.array([one.low for one in bounds]), np.array([one.high for one in bounds])
+    covers = [binom.pmf(successes, n, p)[(low <= p) & (p <= high)].sum() for p in np.linspace(0.02, 0.98, 97)]
+    assert np.mean(covers) == pytest.approx(0.95, abs=0.01)
+    assert min(covers) > 0.85  # the normal approximation drops to .70 here
+
+
+@given(n=st.integers(1, 2000), data=st.data())
+def test_wilson_contains_its_estimate_and_stays_a_share(n: int, data: st.DataObject) -> None:
+    interval = wilson(data.draw(st.integers(0, n)), n)
+    assert 0 <= interval.low <= interval.estimate <= interval.high <= 1
+
+
+def test_a_share_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 successes of 0 cases"):
+        wilson(0, 0)
+
+
+# ---- Bootstrap
+
+
+def test_the_bootstrap_is_seeded() -> None:
+    values = np.random.default_rng(1).normal(size=50)
+    assert bootstrap(mean, values, seed=3) == bootstrap(mean, values, seed=3)
+    assert bootstrap(mean, values, seed=3) != bootstrap(mean, values, seed=4)
+
+
+def test_the_bootstrap_of_a_mean_agrees_with_its_standard_error() -> None:
+    values = np.random.default_rng(2).normal(10, 3, size=500)
+    interval = bootstrap(mean, values)
+    assert interval.estimate == pytest.approx(values.mean())
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * 3 / np.sqrt(500), rel=0.15)
+
+
+def test_whole_clusters_are_resampled_so_copies_of_a_case_are_no_evidence() -> None:
+    values = np.random.default_rng(3).normal(size=40)
+    copied, claims = np.repeat(values, 10), np.repeat(np.arange(40), 10)
+    honest, fooled = bootstrap(mean, copied, clusters=claims.tolist()), bootstrap(mean, copied)
+    assert honest.high - honest.low == pytest.approx(bootstrap(mean, values).high - bootstrap(mean, values).low, rel=0.1)
+    assert fooled.high - fooled.low < 0.5 * (honest.high - honest.low)
+
+
+def test_clusters_of_different_sizes_fit() -> None:
+    interval = bootstrap(mean, np.array([1.0, 1.0, 1.0, 0.0]), clusters=["a", "a", "a", "b"])
+    assert (interval.low, interval.high, interval.n) == (0.0, 1.0, 4)
+
+
+def test_a_quantile_is_a_metric_too() -> None:
+    values = np.arange(1.0, 101.0)
+    assert bootstrap(quantile(0.5), values).estimate == 50
+    interval = bootstrap(quantile(0.95), values)
+    assert interval.estimate == 95
+    assert 88 <= interval.low < 95 < interval.high <= 100
+
+
+def _macro_f1_world(generator: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Four labels, lopsided, each answered right three times in four and otherwise at random."""
+    gold = generator.choice(4, size=n, p=_SHARES)
+    return gold, np.where(generator.random(n) < 0.75, gold, generator.integers(4, size=n))
+
+
+_SHARES = np.array([0.5, 0.25, 0.15, 0.1])
+
+
+def _true_macro_f1() -> float:
+    hits = _SHARES * (0.75 + 0.25 / 4)
+    predicted = 0.75 * _SHARES + 0.25 / 4
+    return float(np.mean(2 * hits / (_SHARES + predicted)))
+
+
+def test_the_bootstrap_of_macro_f1_covers_at_its_nominal_rate() -> None:
+    generator, truth, tries = np.random.default_rng(4), _true_macro_f1(), 600
+    covered = 0
+    for _ in range(tries):
+        interval = bootstrap(macro_f1_metric(4), *_macro_f1_world(generator, 200), resamples=400)
+        covered += interval.low <= truth <= interval.high
+    assert covered / tries == pytest.approx(0.945, abs=0.025)  # percentile intervals run a little short
+
+
+def test_the_paired_bootstrap_sees_through_the_hardness_of_cases() -> None:
+    generator = np.random.default_rng(5)
+    gold, a = _macro_f1_world(generator, 400)
+    b = np.where(generator.random(400) < 0.03, (gold + 1) % 4, a)  # the same answers but for a few made worse
+    paired = paired_bootstrap_difference(macro_f1_metric(4), gold, a, b)
+    alone = bootstrap(macro_f1_metric(4), gold, a)
+    assert paired.low > 0
+    assert paired.high - paired.low < 0.6 * (alone.high - alone.low)
+    assert paired_bootstrap_difference(macro_f1_metric(4), gold, a, a) == Interval(0.0, 0.0, 0.0, 400)
+
+
+def test_a_bootstrap_does_not_depend_on_the_size_of_its_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(6).normal(size=30)
+    whole = bootstrap(mean, values, resamples=101)
+    monkeypatch.setattr("app.benchmarks.statistics._CELLS", 300)
+    assert bootstrap(mean, values, resamples=101) == whole
+
+
+# ---- Two arms
+
+
+@pytest.mark.parametrize(("b", "c", "p"), [(0, 1, 0.5), (10, 0, 2**-10), (5, 5, 1.0), (7, 3, 0.2265625)])
+def test_mid_p_by_hand(b: int, c: int, p: float) -> None:
+    assert mcnemar_midp(b, c) == pytest.approx(p)
+
+
+def test_no_discordant_pair_is_p_one_not_a_division_by_zero() -> None:
+    assert mcnemar_midp(0, 0) == 1.0
+
+
+def test_ten_thousand_discordant_pairs_do_not_overflow() -> None:
+    assert 0.04 < mcnemar_midp(5000, 5200) < 0.05
+    assert mcnemar_midp(2000, 8000) < 1e-300 or mcnemar_midp(2000, 8000) == 0.0
+
+
+@given(b=st.integers(0, 500), c=st.integers(0, 500))
+def test_mid_p_is_symmetric_and_a_probability(b: int, c: int) -> None:
+    assert mcnemar_midp(b, c) == mcnemar_midp(c, b)
+    assert 0 <= mcnemar_midp(b, c) <= 1
+
+
+@pytest.mark.parametrize("discordance", [0.1, 0.3])
+def test_mid_p_keeps_its_level_and_wastes_little_of_it(discordance: float) -> None:
+    """Exact type-I error at 200 pairs: over the number of discordant pairs, then over their split."""
+    n, error = 200, 0.0
+    for discordant in range(n + 1):
+        weight = binom.pmf(discordant, n, discordance)
+        if weight > 1e-9:
+            split = np.arange(discordant + 1)
+            rejected = np.array([mcnemar_midp(int(k), int(discordant - k)) < 0.05 for k in split])
+            error += weight * binom.pmf(split, discordant, 0.5)[rejected].sum()
+    assert 0.035 < error < 0.053
+
+
+def test_paired_proportions_by_hand() -> None:
+    # With no discordant pair the score interval is +-z^2 / (n + z^2); with all on one side its end is (n - z^2) / (n + z^2).
+    assert paired_proportions(0, 0, 20).high == pytest.approx(3.8415 / 23.8415, abs=1e-4)
+    assert paired_proportions(20, 0, 20).low == pytest.approx((20 - 3.8415) / (20 + 3.8415), abs=1e-4)
+
+
+def test_ten_agreeing_cases_do_not_prove_two_models_equal() -> None:
+    interval = paired_proportions(0, 0, 10)
+    assert interval.low < -0.2
+    assert interval.high > 0.2
+
+
+@settings(deadline=None)
+@given(n=st.integers(1, 3000), data=st.data())
+def test_paired_proportions_contain_their_estimate_and_mirror(n: int, data: st.DataObject) -> None:
+    b = data.draw(st.integers(0, n))
+    c = data.draw(st.integers(0, n - b))
+    one, other = paired_proportions(b, c, n), paired_proportions(c, b, n)
+    assert -1 <= one.low <= one.estimate <= one.high <= 1
+    assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-9)
+
+
+@given(b=st.integers(0, 300), c=st.integers(0, 300))
+def test_paired_proportions_exclude_0_just_when_the_score_test_of_mcnemar_rejects(b: int, c: int) -> None:
+    rejects = b + c > 0 and (b - c) ** 2 / (b + c) > 1.959964**2
+    assert paired_proportions(b, c, 600).excludes(0) == rejects
+
+
+def test_paired_proportions_cover_at_their_nominal_rate() -> None:
+    generator, tries, n = np.random.default_rng(7), 1000, 80
+    tables = generator.multinomial(n, [0.15, 0.05, 0.8], size=tries)
+    bounds = {(b, c): paired_proportions(b, c, n) for b, c, _ in tables.tolist()}
+    covered = sum(not bounds[b, c].excludes(0.1) for b, c, _ in tables.tolist())
+    assert covered / tries == pytest.approx(0.95, abs=0.02)
+
+
+def test_a_paired_difference_has_millers_standard_error() -> None:
+    interval = paired_difference([1, 1, 1, 0], [0, 1, 0, 0])
+    # d = 1, 0, 1, 0: mean .5, sum of squares about it 1, SE = sqrt(1 / (4 * 3)).
+    assert interval.estimate == 0.5
+    assert interval.high - interval.low == pytest.approx(2 * 1.959964 * np.sqrt(1 / 12))
+
+
+def test_the_clustered_standard_error_counts_claims_not_rows() -> None:
+    a, b = np.random.default_rng(8).normal(size=(2, 50))
+    alone = paired_difference(a, b)
+    copied = paired_difference(np.repeat(a, 4), np.repeat(b, 4), clusters=np.repeat(np.arange(50), 4).tolist())
+    assert (copied.low, copied.high) == pytest.approx((alone.low, alone.high))
+
+
+def test_repeats_are_averaged_within_a_case_first_so_more_seeds_make_no_more_cases() -> None:
+    generator = np.random.default_rng(9)
+    per_repeat = generator.random((30, 5)) < generator.random((30, 1))  # 30 cases, 5 repeats
+    averaged = paired_difference(per_repeat.mean(axis=1), np.full(30, 0.5))
+    assert averaged.n == 30
+
+
+# ---- Planning and several tests
+
+
+@pytest.mark.parametrize(("delta", "pairs"), [(0.03, 1044), (0.05, 374)])
+def test_cases_needed_gives_connors_numbers(delta: float, pairs: int) -> None:
+    assert cases_needed(0.12, delta) == pairs
+    assert cases_needed(0.12, -delta) == pairs
+
+
+def test_a_difference_larger_than_the_discordance_cannot_be() -> None:
+    with pytest.raises(ValueError, match="at most the share of discordant pairs"):
+        cases_needed(0.02, 0.05)
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=20))
+def test_holm_never_helps_and_keeps_the_order(pvalues: list[float]) -> None:
+    adjusted = holm(pvalues)
+    assert all(p <= q <= 1 for p, q in zip(pvalues, adjusted, strict=True))
+    assert [q for _, q in sorted(zip(pvalues, adjusted, strict=True))] == sorted(adjusted)

@@ -47,9 +47,9 @@ def _draws(name: str, text: str, seed: int) -> random.Random:
 
 
 def change_case(text: str, seed: int = 0) -> str:
-    """Another hand at the keyboard: all capitals or all small, and sentence punctuation dropped outside numbers."""
+    """Another hand at the keyboard: all capitals or all small, and punctuation dropped at the end of words."""
     draws = _draws("case", text, seed)
-    reworded = re.sub(r"(?<!\d)[,;:!](?=\s|$)|(?<!\d)\.(?=\s*$)", "", text)
+    reworded = re.sub(r"[,;:!](?=\s|$)|\.(?=\s*$)", "", text)
     first, second = (str.upper, str.lower) if draws.random() < 0.5 else (str.lower, str.upper)
     # What is written in one case already gets the other.
     return second(reworded) if first(reworded) == reworded else first(reworded)

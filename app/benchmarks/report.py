@@ -76,9 +76,9 @@ def build_summary(
 
 def _row(arm: ArmResult, labels: Sequence[str], seed: int, resamples: int) -> dict[str, Any]:
     scored = score(arm.gold, arm.predicted, labels, seed=seed, resamples=resamples)
-    latencies = np.asarray(arm.latencies_ms, dtype=np.float64)
+    latencies = np.asarray([ms for ms in arm.latencies_ms if ms is not None], dtype=np.float64)
     p50, p95 = (
-        asdict(bootstrap(quantile(q), latencies, seed=seed, resamples=resamples)) if arm.latencies_ms else None
+        asdict(bootstrap(quantile(q), latencies, seed=seed, resamples=resamples)) if len(latencies) else None
         for q in (0.5, 0.95)
     )
     return {

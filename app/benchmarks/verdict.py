@@ -42,7 +42,7 @@ class ArmResult:
     version: int | None = None
     digest: str | None = None
     validation_accuracy: float | None = None  # needed when several arms share a kind: the best is chosen by it
-    latencies_ms: Sequence[float] = ()  # one per case, or empty
+    latencies_ms: Sequence[float | None] = ()  # one per case, None where it was not timed; or empty
     reruns: Mapping[int, Sequence[Label]] = field(default_factory=dict)  # case -> answers of fresh sampled calls, same N each
     rewordings: Mapping[str, Mapping[int, Label]] = field(default_factory=dict)  # name of the rewording -> case -> answer
     completion_tokens: Sequence[int] = ()  # one per case, or empty
@@ -248,8 +248,9 @@ def _decision(pair: Pair, cheaper: str | None, margin_points: float) -> tuple[De
 
 def _cheaper(custom: ArmResult, general: ArmResult, seed: int) -> tuple[Literal["custom", "general"] | None, str]:
     general = aligned(general, custom)
-    if custom.latencies_ms and general.latencies_ms:
-        a, b = np.asarray(custom.latencies_ms, dtype=np.float64), np.asarray(general.latencies_ms, dtype=np.float64)
+    timed = [(x, y) for x, y in zip(custom.latencies_ms, general.latencies_ms, strict=False) if x is not None and y is not None]
+    if timed:
+        a, b = (np.asarray(column, dtype=np.float64) for column in zip(*timed, strict=True))
         median = quantile(0.5)
         p50_a, p50_b = float(np.median(a)), float(np.median(b))
         sure = bootstrap(lambda x, y, weights: median(x, weights) - median(y, weights), a, b, seed=seed).excludes(0)

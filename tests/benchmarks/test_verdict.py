@@ -81,6 +81,18 @@ def test_cheaper_is_not_enough_when_it_may_be_worse_by_more_than_the_margin() ->
     assert verdict.decision == "not enough evidence"
 
 
+def test_cost_is_compared_on_the_cases_that_both_arms_were_timed_on() -> None:
+    custom = {"latencies_ms": [None if i % 2 else 20.0 for i in range(4000)]}
+    general = {"latencies_ms": [None if i % 3 else 40.0 for i in range(4000)]}
+    assert "(custom against general, n = 667)" in _pair(3900, 50, 50, custom=custom, general=general).cost
+
+
+def test_a_faster_median_by_chance_is_not_cheaper() -> None:
+    noisy = [5.0 if i % 2 else 95.0 for i in range(4001)]  # 95 once more often: the median falls on either side by luck
+    steady = [80.0] * 4001
+    assert _pair(3901, 50, 50, custom={"latencies_ms": steady}, general={"latencies_ms": noisy}).cheaper is None
+
+
 def test_a_handful_of_agreeing_cases_is_no_proof_of_equality() -> None:
     """Both right on all 20 cases and custom cheaper: a standard error of 0 would have called that non-inferior."""
     verdict = _pair(20, 0, 0, custom=_latency(20, 20), general=_latency(20, 40))

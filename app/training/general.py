@@ -95,7 +95,7 @@ def build_general(
         tokenizer, seed=recipe.seed, hidden=recipe.hidden, layers=recipe.layers, heads=recipe.heads, mlp=recipe.mlp
     )
     schedule = Schedule(learning_rate=recipe.learning_rate)
-    outcome = train(
+    train(
         model,
         batches,
         schedule,
@@ -117,7 +117,7 @@ def build_general(
         name=recipe.name,
         kind="general",
         method="pretrained",
-        summary=f"A small general-purpose Llama of {model.num_parameters() / 1e6:.2f} million parameters that runs on any machine.",
+        summary=f"A small general-purpose Llama, {model.num_parameters() / 1e6:.2f} million parameters, for any machine.",
         licence="Apache-2.0 for our part; the data's licences are listed under sources",
         context=recipe.context,
         parameters=model.num_parameters(),

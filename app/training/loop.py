@@ -5,11 +5,11 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -52,6 +52,14 @@ class Batch:
         return batch if self.positions is None else batch | {"position_ids": self.positions.long()}
 
 
+class Batches(Protocol):
+    """The batches of a training, one a step; made when asked for, always the same."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Batch: ...
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How the optimizer walks: AdamW, linear warm-up, then cosine to `final` of the peak."""
@@ -75,6 +83,7 @@ class Progress:
     tokens_per_second: float
     seconds_left: float | None
     validation: float | None = None
+    stage: str = "train"
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ Validate = Callable[[nn.Module], float]
 
 def train(
     model: nn.Module,
-    batches: Sequence[Batch],
+    batches: Batches,
     schedule: Schedule,
     work_dir: Path,
     *,
@@ -105,13 +114,14 @@ def train(
     should_stop: ShouldStop | None = None,
     validate: Validate | None = None,
     validate_every: int = 0,
+    patience: int = 0,
 ) -> Outcome:
     """Train `model` in place, one step per batch, and leave it with its last weights; `best_weights` gives the best ones.
 
     Killed at any time and called again with the same arguments, it goes on from the last whole checkpoint in `work_dir` and on
     a CPU ends with the same weights. Raises TrainingFailed on a loss that is not a number, TrainingStopped when asked to stop.
     """
-    watch = _Watch(batches, work_dir, on_progress, should_stop, validate, validate_every)
+    watch = _Watch(batches, work_dir, on_progress, should_stop, validate, validate_every, patience)
     arguments = TrainingArguments(
         output_dir=str(work_dir),
         per_device_train_batch_size=1,  # an item of the data set is a whole batch
@@ -147,20 +157,20 @@ def train(
         raise TrainingStopped(
             f"training was stopped at step {watch.step} of {len(batches)}; start it again and it goes on from there"
         )
-    return Outcome(watch.step, watch.tokens, time.perf_counter() - watch.began, watch.best, watch.best_step)
+    return Outcome(watch.step, watch.tokens, watch.seconds, watch.best, watch.best_step)
 
 
 def fast_bf16() -> bool:
     """True where bfloat16 is quicker than float32: a GPU that has it, or a processor with the instructions."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 @contextmanager
 def _kept_memory() -> Iterator[None]:
-    """Lets glibc reuse the big buffers of a step: by default each is mapped anew and its pages zeroed, a quarter of the time."""
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    """Lets glibc reuse the big buffers of a step; by default each is mapped and zeroed anew, a quarter of the time."""
+    libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
     if not hasattr(libc, "mallopt"):
         yield
         return
@@ -188,7 +198,7 @@ def best_weights(work_dir: Path) -> dict[str, Tensor] | None:
 
 
 class _Items(torch.utils.data.Dataset[dict[str, Tensor]]):
-    def __init__(self, batches: Sequence[Batch]) -> None:
+    def __init__(self, batches: Batches) -> None:
         self._batches = batches
 
     def __len__(self) -> int:
@@ -225,25 +235,30 @@ class _Watch(TrainerCallback):
 
     def __init__(
         self,
-        batches: Sequence[Batch],
+        batches: Batches,
         work_dir: Path,
         on_progress: OnProgress | None,
         should_stop: ShouldStop | None,
         validate: Validate | None,
         validate_every: int,
+        patience: int,
     ) -> None:
         self._batches, self._work_dir = batches, work_dir
         self._on_progress, self._should_stop = on_progress, should_stop
-        self._validate, self._validate_every = validate, validate_every
+        self._validate, self._validate_every, self._patience = validate, validate_every, patience
         self.loss, self.step, self.tokens, self.stopped = 0.0, 0, 0, False
         self.best: float | None = None
         self.best_step: int | None = None
         self._validation: float | None = None
         self.began = time.perf_counter()
-        self._first = 0
+        self._first, self._seconds_before = 0, 0.0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.began, self.step, self._first = time.perf_counter(), state.global_step, state.global_step
+        if self.step:
+            record = json.loads((self._work_dir / f"checkpoint-{self.step}" / COMPLETE).read_text())
+            self.tokens, self._seconds_before = record["tokens"], record["seconds"]
+        self._tokens_before = self.tokens
         path = self._work_dir / "best.json"
         if path.exists():
             record = json.loads(path.read_text())
@@ -255,12 +270,23 @@ class _Watch(TrainerCallback):
         last = self.step == state.max_steps
         if self._validate and (last or (self._validate_every and self.step % self._validate_every == 0)):
             self._judge(now["model"])
+            fruitless = (self.step - (self.best_step or 0)) // max(1, self._validate_every)
+            control.should_training_stop = 0 < self._patience <= fruitless
+            last = last or control.should_training_stop
         if self._on_progress:
             elapsed = time.perf_counter() - self.began
             rate = now["lr_scheduler"].get_last_lr()[0]
             left = elapsed / done * (state.max_steps - self.step)
             self._on_progress(
-                Progress(self.step, state.max_steps, self.loss, rate, self.tokens / elapsed, left, self._validation)
+                Progress(
+                    self.step,
+                    state.max_steps,
+                    self.loss,
+                    rate,
+                    (self.tokens - self._tokens_before) / elapsed,
+                    left,
+                    self._validation,
+                )
             )
         if self._should_stop and self._should_stop() and not last:
             self.stopped = control.should_training_stop = True
@@ -284,4 +310,11 @@ class _Watch(TrainerCallback):
             record.replace(self._work_dir / "best.json")
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        (self._work_dir / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+        (self._work_dir / f"checkpoint-{state.global_step}" / COMPLETE).write_text(
+            json.dumps({"tokens": self.tokens, "seconds": self.seconds})
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Wall clock of the training, the legs before a kill included as far as they were saved."""
+        return self._seconds_before + time.perf_counter() - self.began

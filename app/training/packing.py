@@ -29,18 +29,21 @@ class Packer:
             # Small types while the plan waits in memory; `Batch.inputs` widens them.
             yield Batch(torch.from_numpy(ids), torch.from_numpy(weights), torch.from_numpy(positions))
 
+    def _take(self, name: str) -> Document:
+        return self._held.pop(name) if name in self._held else next(self._streams[name])
+
     def _row(self, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         ids: list[int] = []
         weights: list[float] = []
         positions: list[int] = []
         while (room := length - len(ids)) > 0:
             name = min(self._streams, key=lambda name: self.tokens[name] / self._shares[name])
-            document = self._held.pop(name, None) or next(self._streams[name])
+            document = self._take(name)
             if len(document.ids) > room and name != self._filler:
                 if len(document.ids) <= length:  # one longer than a row is left out
                     self._held[name] = document
                 name = self._filler
-                document = self._held.pop(name, None) or next(self._streams[name])
+                document = self._take(name)
             if len(document.ids) > room:
                 self._held[name] = Document(document.ids[room:], document.weights[room:])
                 document = Document(document.ids[:room], document.weights[:room])

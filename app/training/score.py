@@ -1,9 +1,10 @@
-"""How likely a model finds each label after a prompt: one forward pass per batch of cases, labels side by side under a tree mask."""
+"""How likely a model finds each label after a prompt: one pass per batch, all labels behind the prompt under a tree mask."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
 
@@ -89,3 +90,22 @@ def _score(cases: list[Case], model: nn.Module, end: int, pad: int) -> list[Tens
             at += len(label)
         scores.append(torch.stack(totals))
     return scores
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well labels are decided: shares of 1 over `cases` cases."""
+
+    accuracy: float
+    macro_f1: float
+    cases: int
+
+
+def quality(
+    model: nn.Module, cases: Sequence[Case], gold: Sequence[int], *, end: int, pad: int = 0, batch_tokens: int = 8192
+) -> Quality:
+    """Decide each case by its likeliest label and compare with `gold`, the places of the right labels."""
+    scores = label_log_likelihoods(model, cases, end=end, pad=pad, batch_tokens=batch_tokens)
+    found = [int(score.argmax()) for score in scores]
+    right = sum(a == b for a, b in zip(found, gold, strict=True))
+    return Quality(right / len(gold), float(f1_score(gold, found, average="macro", zero_division=0)), len(gold))

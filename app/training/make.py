@@ -1,0 +1,328 @@
+"""Makes a variant from a recipe and rows: race if asked, train, choose the best weights, write them whole, the card last."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from math import ceil
+from pathlib import Path
+from typing import Literal
+
+import torch
+from peft import PeftModel
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from app.catalog.cards import CARD_FILE, Card, Made, read_card, write_card
+from app.catalog.catalog import ModelVersion
+from app.catalog.digest import recipe_digest
+from app.errors import SetupError, Unprocessable
+from app.training import full, lora
+from app.training.data import EncodedTask, Plan, Row, encode_task
+from app.training.loop import OnProgress, Outcome, Schedule, ShouldStop, best_weights, train
+from app.training.recipe import Recipe
+from app.training.score import Quality, quality
+
+CODE = 1  # raise it when the same recipe would come to other weights
+RACE_SHARE = 0.15  # of the epochs, for each method
+RACE_CASES, STEP_CASES, FINAL_CASES = 600, 400, 2000  # validation rows scored, per task
+
+Rows = Mapping[str, Mapping[str, Sequence[Row]]]  # task -> split -> (text, label)
+Contestant = Literal["lora", "full"]
+
+
+def digest_of(recipe: Recipe, rows_by_task: Rows, base: ModelVersion) -> str:
+    """The identity of a training: recipe, base, rows and the version of this code."""
+    rows = {
+        name: {split: hashlib.sha256(json.dumps([*map(list, splits[split])]).encode()).hexdigest() for split in sorted(splits)}
+        for name, splits in rows_by_task.items()
+        for splits in [{"train": splits["train"], "validation": splits["validation"]}]
+    }
+    return recipe_digest({"recipe": recipe.model_dump(mode="json"), "base": base.digest, "rows": rows, "code": CODE})
+
+
+def find_made(out_root: Path, name: str, digest: str) -> Path | None:
+    """The folder of a version that was made by this very training."""
+    for path in sorted(out_root.glob(f"{name}/*/{CARD_FILE}")):
+        try:
+            if read_card(path).made.recipe_digest == digest:
+                return path.parent
+        except SetupError:
+            continue  # a card that cannot be read is not the one; the catalog tells about it
+    return None
+
+
+def make_variant(
+    recipe: Recipe,
+    rows_by_task: Rows,
+    base: ModelVersion,
+    out_root: Path,
+    work_dir: Path,
+    *,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Path:
+    """The folder `out_root/<name>/<version>/` of the variant; at once when this very training was done before.
+
+    `rows_by_task` holds for each task of the recipe {"train": [(text, label)], "validation": [...]}. Killed and called again
+    with the same arguments and `work_dir` it goes on from its last checkpoint. Raises Unprocessable for rows that cannot be
+    learned from, SetupError for a folder that cannot be written, TrainingFailed and TrainingStopped as the loop does.
+    """
+    digest = digest_of(recipe, rows_by_task, base)
+    made = find_made(out_root, recipe.name, digest)
+    if made is not None:
+        return made
+    work = work_dir / digest[:16]  # another recipe's checkpoints must not be resumed
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        out_root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f"{error.filename} cannot be written ({error.strerror}); set VERSUS_DATA_DIR to a folder that can"
+        ) from error
+    workshop = _Workshop(recipe, rows_by_task, base, work, on_progress, should_stop)
+    card, part = workshop.make(digest)
+    version = _put_in_place(card, part, out_root)
+    shutil.rmtree(work, ignore_errors=True)
+    return version
+
+
+class _Workshop:
+    """One making: the rows in tokens, and the steps from them to a finished folder."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        rows_by_task: Rows,
+        base: ModelVersion,
+        work: Path,
+        on_progress: OnProgress | None,
+        should_stop: ShouldStop | None,
+    ) -> None:
+        if base.card.method == "lora":
+            raise Unprocessable(
+                f"{base.id} is an adapter; make the variant from {base.card.parent}, which it stands on", param="base"
+            )
+        self._recipe, self._base, self._work = recipe, base, work
+        self._on_progress, self._should_stop = on_progress, should_stop
+        self._tokenizer = AutoTokenizer.from_pretrained(base.folder)
+        self._tasks = [
+            encode_task(
+                self._tokenizer,
+                task.name,
+                task.template,
+                rows_by_task[task.name],
+                context=base.card.context,
+                balance=recipe.balance,
+            )
+            for task in recipe.tasks
+        ]
+        self._began = time.time()
+
+    def make(self, digest: str) -> tuple[Card, Path]:
+        """Train and write everything but the card's final place."""
+        recipe = self._fit_to_minutes()
+        race: dict[Contestant, float] = {}
+        if recipe.method == "auto":
+            race = self._race(recipe)
+            recipe = recipe.for_method(max(race, key=lambda method: race[method]))
+        method: Contestant = "full" if recipe.method == "full" else "lora"
+        model, outcome = self._train(recipe, method, "train", STEP_CASES)
+        part = self._work / "model"
+        shutil.rmtree(part, ignore_errors=True)
+        if method == "lora":
+            lora.save(model, part, self._base.id)
+        else:
+            full.save(model, part, self._tokenizer)
+        # What is measured is read back from the disk, as it will be served.
+        validation = self._measure(self._read_back(method, part))
+        card = Card(
+            name=recipe.name,
+            kind="custom",
+            method=method,
+            domain=recipe.domain or recipe.name,
+            summary=f"Made from {self._base.id} for {', '.join(task.task.name for task in self._tasks)}.",
+            licence=self._base.card.licence,
+            parent=self._base.id,
+            parent_digest=self._base.digest,
+            context=self._base.card.context,
+            parameters=sum(weight.numel() for weight in model.parameters()),
+            tasks=tuple(task.task for task in self._tasks),
+            sources=self._base.card.sources,
+            made=Made(
+                recipe_digest=digest,
+                recipe=self._recipe.model_dump(mode="json", exclude_none=True),
+                datasets=tuple(dict.fromkeys(task.dataset for task in self._recipe.tasks)),
+                created=datetime.now(UTC).replace(microsecond=0),
+                seconds=round(outcome.seconds, 1),
+                tokens=outcome.tokens,
+                validation={
+                    **validation,
+                    **{f"race_{name}_macro_f1": round(value, 4) for name, value in race.items()},
+                    "best_step": outcome.best_step or outcome.steps,
+                    "steps": outcome.steps,
+                    "rows_left_out": sum(task.left_out for task in self._tasks),
+                },
+            ),
+        )
+        return card, part
+
+    def _race(self, recipe: Recipe) -> dict[Contestant, float]:
+        """Each method for a short while, with a schedule of that length; macro-F1 on validation."""
+        path = self._work / "race.json"
+        found: dict[Contestant, float] = json.loads(path.read_text()) if path.exists() else {}
+        methods: tuple[Contestant, ...] = ("lora", "full")
+        for method in methods:
+            if method not in found:
+                short = recipe.for_method(method, RACE_SHARE).model_copy(update={"validations": 1})
+                _, outcome = self._train(short, method, f"race-{method}", RACE_CASES)
+                found[method] = outcome.best or 0.0
+                path.write_text(json.dumps(found))
+        return found
+
+    def _train(self, recipe: Recipe, method: Contestant, stage: str, cases: int) -> tuple[nn.Module, Outcome]:
+        """The model with its best weights."""
+        plan = self._plan(recipe)
+        model = self._fresh(recipe, method)
+        outcome = train(
+            model,
+            plan,
+            _schedule(recipe, method),
+            self._work / stage,
+            seed=recipe.seed,
+            save_every=max(10, len(plan) // 10),
+            on_progress=self._tell(stage),
+            should_stop=self._should_stop,
+            validate=lambda model: self._macro_f1(model, cases),
+            validate_every=ceil(len(plan) / recipe.validations),
+            patience=recipe.patience,
+        )
+        best = best_weights(self._work / stage)
+        if best is not None:
+            model.load_state_dict(best, strict=False)
+        return model, outcome
+
+    def _plan(self, recipe: Recipe) -> Plan:
+        return Plan(
+            [row for task in self._tasks for row in task.train],
+            epochs=recipe.epochs,
+            batch_tokens=recipe.batch_tokens,
+            prompt_weight=recipe.prompt_weight,
+            pad=self._pad,
+            seed=recipe.seed,
+        )
+
+    def _fresh(self, recipe: Recipe, method: Contestant) -> nn.Module:
+        model = AutoModelForCausalLM.from_pretrained(self._base.folder, dtype=torch.float32)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            return lora.adapt(model, recipe) if method == "lora" else full.adapt(model, recipe)
+
+    def _read_back(self, method: Contestant, folder: Path) -> nn.Module:
+        if method == "full":
+            model: nn.Module = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        else:
+            base = AutoModelForCausalLM.from_pretrained(self._base.folder, dtype=torch.float32)
+            model = PeftModel.from_pretrained(base, folder)
+        return model.eval()
+
+    def _macro_f1(self, model: nn.Module, cases: int) -> float:
+        """Mean over the tasks."""
+        return sum(self._quality(model, task, cases).macro_f1 for task in self._tasks) / len(self._tasks)
+
+    def _quality(self, model: nn.Module, task: EncodedTask, cases: int) -> Quality:
+        return quality(model, task.cases(cases), task.gold(cases), end=self._tokenizer.eos_token_id, pad=self._pad)
+
+    def _measure(self, model: nn.Module) -> dict[str, float]:
+        measured: dict[str, float] = {}
+        for task in self._tasks:
+            found = self._quality(model, task, FINAL_CASES)
+            measured |= {
+                f"{task.task.name}_accuracy": round(found.accuracy, 4),
+                f"{task.task.name}_macro_f1": round(found.macro_f1, 4),
+                f"{task.task.name}_cases": found.cases,
+            }
+        return measured
+
+    @property
+    def _pad(self) -> int:
+        pad: int | None = self._tokenizer.pad_token_id
+        return 0 if pad is None else pad
+
+    def _tell(self, stage: str) -> OnProgress | None:
+        tell = self._on_progress
+        return None if tell is None else lambda progress: tell(replace(progress, stage=stage))
+
+    def _fit_to_minutes(self) -> Recipe:
+        """The recipe with as many epochs as fit its minutes, by a measured speed; measured once, so that a resumed training has
+        the same steps."""
+        recipe = self._recipe
+        if recipe.minutes is None:
+            return recipe
+        path = self._work / "epochs.json"
+        if not path.exists():
+            methods: tuple[Contestant, ...] = ("lora", "full") if recipe.method == "auto" else (recipe.method,)
+            seconds = {method: self._seconds_per_epoch(recipe, method) for method in methods}
+            scoring = time.perf_counter()
+            self._macro_f1(self._fresh(recipe, "full"), STEP_CASES)
+            scoring = (time.perf_counter() - scoring) * recipe.validations
+            each = max(seconds.values()) + (RACE_SHARE * sum(seconds.values()) if len(methods) > 1 else 0.0)
+            spent = time.time() - self._began
+            left = max(0.1, recipe.minutes * 60 * 0.95 - spent - scoring)
+            path.write_text(json.dumps(min(recipe.epochs, left / each)))
+        return recipe.model_copy(update={"epochs": json.loads(path.read_text())})
+
+    def _seconds_per_epoch(self, recipe: Recipe, method: Contestant) -> float:
+        plan = self._plan(recipe.model_copy(update={"epochs": 1.0}))
+        whole = len(plan)
+        marks: list[float] = []
+        scratch = self._work / "speed"
+        shutil.rmtree(scratch, ignore_errors=True)
+        train(
+            self._fresh(recipe, method),
+            plan.first(8),
+            _schedule(recipe, method),
+            scratch,
+            seed=recipe.seed,
+            save_every=10**6,
+            on_progress=lambda _: marks.append(time.perf_counter()),
+            should_stop=self._should_stop,
+        )
+        shutil.rmtree(scratch, ignore_errors=True)
+        # The first steps warm up; the median step is not moved by one that was held up.
+        steps = sorted(b - a for a, b in pairwise(marks[1:])) or [0.1]
+        return steps[len(steps) // 2] * whole
+
+
+def _schedule(recipe: Recipe, method: Contestant) -> Schedule:
+    rate = recipe.learning_rate or (lora if method == "lora" else full).LEARNING_RATE
+    return Schedule(learning_rate=rate, weight_decay=0.0 if method == "lora" else 0.05)
+
+
+def _put_in_place(card: Card, part: Path, out_root: Path) -> Path:
+    """Under the next free version: a folder appears under its final name only when it is whole."""
+    for path in part.iterdir():
+        path.chmod(0o644)
+    # Three levels down, where the catalog does not look, and on the file system of the final place.
+    staged = out_root / ".parts" / card.name / card.made.recipe_digest[:16]
+    staged.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(staged, ignore_errors=True)
+    shutil.move(part, staged)
+    home = out_root / card.name
+    home.mkdir(exist_ok=True)
+    while True:
+        taken = [int(path.name) for path in home.iterdir() if path.name.isdigit()]
+        card = card.model_copy(update={"version": max(taken, default=0) + 1})
+        write_card(card, staged / CARD_FILE)
+        target = home / str(card.version)
+        try:
+            staged.rename(target)
+        except OSError:
+            if not target.exists():
+                raise
+            continue  # another training took this version in the meantime
+        return target

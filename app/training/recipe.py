@@ -1,0 +1,75 @@
+"""A recipe: everything that decides which weights come out of a training, as data."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from app.catalog.cards import Name
+from app.errors import SetupError
+
+Method = Literal["auto", "lora", "full"]
+TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$")]
+
+
+class TaskRecipe(BaseModel):
+    """One thing that the variant learns to decide."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: TaskName = Field(description="how requests name the task")
+    dataset: str = Field(description="id or name of the dataset of labelled texts")
+    prompt: str = Field("", description="the user turn, with {input} for the text; empty means '<name>: {input}'")
+
+    @model_validator(mode="after")
+    def _has_input(self) -> "TaskRecipe":
+        if self.prompt and "{input}" not in self.prompt:
+            raise ValueError("the prompt must contain {input}, which stands for the text")
+        return self
+
+    @property
+    def template(self) -> str:
+        return self.prompt or f"{self.name}: {{input}}"
+
+
+class Recipe(BaseModel):
+    """How a variant is made. The defaults suit the model in the box on two processor cores."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name = Field(description="the variant's name in the catalog")
+    method: Method = Field("auto", description="auto tries each method for a short while and takes what validation prefers")
+    base: str = Field("general", description="name or name@version of the model that it is made from")
+    tasks: tuple[TaskRecipe, ...] = Field(min_length=1, description="one model can learn several")
+    domain: str = Field("", description="what the variant is for, shown in the catalog")
+    seed: int = Field(0, description="same seed, data and base: same weights, on a processor")
+    epochs: float = Field(4.0, gt=0, le=1000, description="times that every training row is seen")
+    minutes: float | None = Field(None, gt=0, description="wall clock to fit into; cuts the epochs by the speed measured first")
+    batch_tokens: int = Field(2048, ge=64, description="tokens of one step, padding included")
+    learning_rate: float | None = Field(None, gt=0, lt=1, description="peak rate; empty means the method's own")
+    rank: int = Field(32, ge=1, le=512, description="LoRA: width of the update of each matrix")
+    alpha: float = Field(64.0, gt=0, description="LoRA: the update is scaled by alpha / rank")
+    targets: tuple[str, ...] = Field(("all-linear",), description="LoRA: module names that are adapted, or all-linear")
+    prompt_weight: float = Field(0.05, ge=0, le=1, description="what a token of the text counts for beside one of the label")
+    balance: float = Field(0.3, ge=0, le=1, description="0: every row counts the same; 1: every label counts the same")
+    validations: int = Field(8, ge=1, description="how often validation is scored, spread evenly; the best weights are kept")
+    patience: int = Field(0, ge=0, description="stop after so many validations in a row without a better one; 0 never does")
+
+    def for_method(self, method: Literal["lora", "full"], share: float = 1.0) -> "Recipe":
+        """The same recipe by one method, for a share of its epochs."""
+        return self.model_copy(update={"method": method, "epochs": self.epochs * share})
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Raises SetupError that names the file and the field."""
+    try:
+        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SetupError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SetupError(f"{path} is not readable as TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SetupError(f"{path}: {where or 'recipe'}: {first['msg']}") from error

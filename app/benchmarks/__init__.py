@@ -1,0 +1,1 @@
+"""General against custom on the same cases: tasks, runs, statistics and the verdict."""

@@ -9,7 +9,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-# What a driver raises, for those above who must answer it but not know SQLAlchemy.
+# For those above who must name a session, or answer what a driver raises, but not know SQLAlchemy.
+Session = AsyncSession
 DatabaseError = DBAPIError
 
 

@@ -1,0 +1,181 @@
+"""Benchmarks over HTTP: tasks, and runs with their progress, predictions and report."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from app.benchmarks import report, runner, store, tasks
+from app.benchmarks.runner import Arm
+from app.benchmarks.schemas import (
+    EventOut,
+    PredictionListOut,
+    PredictionOut,
+    RunIn,
+    RunListOut,
+    RunOut,
+    TaskListOut,
+    TaskOut,
+)
+from app.benchmarks.tasks import Task
+from app.catalog.catalog import Catalog
+from app.database.session import transaction
+from app.database.tables import Run
+from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep
+from app.errors import Conflict
+from app.jobs.names import BENCHMARK_QUEUE, BENCHMARK_WORKFLOW
+
+router = APIRouter(prefix="/v1", tags=["benchmarks"])
+
+POLL_S = 0.5  # between two looks at a run whose events are read
+REPORTS = {
+    "html": ("text/html; charset=utf-8", report.to_html),
+    "md": ("text/markdown; charset=utf-8", report.to_markdown),
+    "csv": ("text/csv; charset=utf-8", report.to_csv),
+}
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+@router.get("/benchmarks")
+async def list_benchmarks(session: SessionDep) -> TaskListOut:
+    """All tasks: the built-in ones, and one per uploaded dataset."""
+    return TaskListOut(data=[TaskOut.of(task) for task in await tasks.list_tasks(session)])
+
+
+@router.get("/benchmarks/{task}")
+async def get_benchmark(task: str, session: SessionDep) -> TaskOut:
+    """One task."""
+    return TaskOut.of(await tasks.find_task(session, task))
+
+
+@router.post("/benchmarks/{task}/runs", status_code=status.HTTP_202_ACCEPTED)
+async def start_run(
+    task: str, body: RunIn, database: DatabaseDep, catalog: CatalogDep, jobs: JobsDep, response: Response
+) -> RunOut:
+    """Compares models on a task; a worker does it. The models' versions and digests are fixed now."""
+    async with transaction(database) as session:
+        found = await tasks.find_task(session, task)
+    arms = [*_baselines(body), *_models(body, catalog)]
+    dataset = await tasks.dataset_of(database, found)
+    runner.check_splits(dataset.counts, dataset.name)
+    # Committed before it is queued: a worker may look for the run at once.
+    async with transaction(database) as session:
+        run = await store.create_run(session, found.name, dataset.id, _config(body, found, dataset, arms))
+    await jobs.enqueue(BENCHMARK_WORKFLOW, BENCHMARK_QUEUE, run.id)
+    response.headers["Location"] = f"/v1/runs/{run.id}"
+    return RunOut.of(run)
+
+
+@router.get("/runs")
+async def list_runs(session: SessionDep, task: str | None = None, cursor: str | None = None, limit: Limit = 20) -> RunListOut:
+    """Runs, newest first, without their summaries."""
+    runs, next_cursor = await store.list_runs(session, task=task, cursor=cursor, limit=limit)
+    return RunListOut(data=[RunOut.of(run).model_copy(update={"summary": None}) for run in runs], next_cursor=next_cursor)
+
+
+@router.get("/runs/{run_id}")
+async def get_run(run_id: str, session: SessionDep) -> RunOut:
+    """One run; its summary when it succeeded."""
+    return RunOut.of(await store.find_run(session, run_id))
+
+
+async def _existing_run(run_id: str, session: SessionDep) -> Run:
+    return await store.find_run(session, run_id)
+
+
+@router.get("/runs/{run_id}/events", response_class=EventSourceResponse)
+async def stream_events(run: Annotated[Run, Depends(_existing_run)], database: DatabaseDep) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events: `progress` at every change, `end` when the run is over."""
+    last = None
+    while True:
+        async with transaction(database) as session:
+            now = await store.find_run(session, run.id)
+        event = EventOut(id=now.id, status=now.status, progress=now.progress, error=now.error)
+        over = now.status not in store.UNFINISHED
+        if over or event != last:
+            yield ServerSentEvent(event="end" if over else "progress", data=event)
+        if over:
+            return
+        last = event
+        await asyncio.sleep(POLL_S)
+
+
+@router.get("/runs/{run_id}/predictions")
+async def list_predictions(
+    run: Annotated[Run, Depends(_existing_run)],
+    session: SessionDep,
+    arm: str | None = None,
+    condition: str | None = None,
+    cursor: str | None = None,
+    limit: Limit = 100,
+) -> PredictionListOut:
+    """Every answer of a run, also while it goes on."""
+    found, next_cursor = await store.page_predictions(session, run.id, arm=arm, condition=condition, cursor=cursor, limit=limit)
+    return PredictionListOut(data=[PredictionOut.of(prediction) for prediction in found], next_cursor=next_cursor)
+
+
+@router.get("/runs/{run_id}/report", response_model=None)
+async def get_report(
+    run: Annotated[Run, Depends(_existing_run)], format: Literal["html", "md", "json", "csv"] = "html"
+) -> Response | dict[str, Any]:
+    """The table and the verdict of a run that succeeded."""
+    if run.summary is None:
+        why = f": {run.error}" if run.error else ""
+        raise Conflict(f"Run {run.id} has no report, it is {run.status}{why}. Follow it at /v1/runs/{run.id}/events.")
+    if format == "json":
+        return run.summary
+    media_type, render = REPORTS[format]
+    return Response(await asyncio.to_thread(render, run.summary), media_type=media_type)
+
+
+@router.post("/runs/{run_id}/cancel")
+async def cancel_run(run: Annotated[Run, Depends(_existing_run)], session: SessionDep, jobs: JobsDep) -> RunOut:
+    """Ends a run after the cases in hand; what it answered stays."""
+    if not await store.set_status(session, run.id, "cancelled"):
+        raise Conflict(f"Run {run.id} is over already: it {run.status}.")
+    await jobs.cancel(run.id)
+    await session.refresh(run)
+    return RunOut.of(run)
+
+
+def _baselines(body: RunIn) -> list[Arm]:
+    return [Arm(name=runner.BASELINES[name]().name, kind="baseline", model=name) for name in body.baselines]
+
+
+def _models(body: RunIn, catalog: Catalog) -> list[Arm]:
+    """Raises UnknownModel, or Conflict for one version under two names."""
+    arms: list[Arm] = []
+    for name in body.models:
+        version = catalog.find(name)
+        if any(arm.model == version.id for arm in arms):
+            raise Conflict(f"{name} is {version.id}, which the run has already; name each version once.")
+        # What it takes to answer: a LoRA variant needs its base's weights too.
+        weights = version.bytes + (version.base.bytes if version.base else 0)
+        zero_shot = Arm(
+            name=name,
+            kind=version.card.kind,
+            model=version.id,
+            version=version.card.version,
+            digest=version.digest,
+            parameters=version.card.parameters,
+            bytes=weights,
+        )
+        arms.append(zero_shot)
+        if body.few_shot and version.card.kind == "general":
+            arms.append(runner.few_shot_arm(zero_shot))
+    return arms
+
+
+def _config(body: RunIn, task: Task, dataset: store.Data, arms: list[Arm]) -> dict[str, Any]:
+    return {
+        **body.model_dump(mode="json"),
+        "repeats": task.repeats if body.repeats is None else body.repeats,
+        "rewordings": task.rewordings if body.rewordings is None else body.rewordings,
+        "most_examples": task.few_shot,
+        "labels": list(dataset.labels if task.source is None else task.labels),
+        "dataset": {"name": dataset.name, "version": dataset.version},
+        "arms": runner.as_config(arms),
+    }

@@ -1,0 +1,150 @@
+"""The wire of benchmarks and runs."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from app.benchmarks.tasks import Task
+from app.database.tables import Prediction, Run
+
+BaselineName = Literal["majority", "tfidf-logistic"]
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class RunIn(BaseModel):
+    """What to compare, and how thoroughly."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    models: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        min_length=1, max_length=20, description="names or name@version; the newest version of a name is fixed now"
+    )
+    baselines: list[BaselineName] = Field(
+        default=["majority", "tfidf-logistic"], description="classical classifiers beside them"
+    )
+    few_shot: bool = Field(default=True, description="each general model also with examples from the training split")
+    limit: int | None = Field(default=None, ge=1, description="at most so many test cases: a seeded stratified sample")
+    repeats: int | None = Field(
+        default=None, ge=0, le=100, description="fresh sampled calls per consistency case; default: the task's"
+    )
+    rewordings: int | None = Field(default=None, ge=0, le=3, description="rewordings per consistency case; default: the task's")
+    consistency_cases: int = Field(default=60, ge=0, le=10_000, description="cases that are repeated and reworded")
+    validation_cases: int = Field(
+        default=100, ge=1, le=10_000, description="validation cases on which arms of one kind are chosen between"
+    )
+    concurrency: int = Field(default=4, ge=1, le=256, description="requests in flight while throughput is measured")
+    margin_points: float = Field(default=1.0, gt=0, le=100, description='points of accuracy that still count as "not worse"')
+    seed: int = Field(default=0, ge=0, lt=2**31, description="of every sample and every sampled call")
+
+    @field_validator("repeats")
+    @classmethod
+    def _agreement_needs_two(cls, repeats: int | None) -> int | None:
+        if repeats == 1:
+            raise ValueError("one call agrees with itself and tells nothing; ask for 0 or at least 2")
+        return repeats
+
+    @field_validator("models", "baselines")
+    @classmethod
+    def _once_each(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("names one arm twice; name each once")
+        return names
+
+
+class TaskOut(BaseModel):
+    """A benchmark task."""
+
+    name: str
+    title: str
+    dataset: str
+    instruction: str
+    labels: list[str]
+    metrics: list[str]
+    repeats: int
+    rewordings: int
+    built_in: bool
+
+    @classmethod
+    def of(cls, task: Task) -> Self:
+        return cls(
+            name=task.name,
+            title=task.title,
+            dataset=task.dataset,
+            instruction=task.instruction,
+            labels=list(task.labels),
+            metrics=list(task.metrics),
+            repeats=task.repeats,
+            rewordings=task.rewordings,
+            built_in=task.source is not None,
+        )
+
+
+class TaskListOut(BaseModel):
+    """All tasks: the built-in ones first."""
+
+    data: list[TaskOut]
+
+
+class RunOut(BaseModel):
+    """A run, its progress, and its summary when done."""
+
+    id: str
+    created_at: datetime
+    updated_at: datetime
+    task: str
+    dataset_id: str | None
+    status: str
+    progress: dict[str, Any] = Field(description="done and total answers, the arm at work, seconds_left (an estimate, or null)")
+    config: dict[str, Any]
+    summary: dict[str, Any] | None
+    error: str | None
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        return cls.model_validate(run, from_attributes=True)
+
+
+class RunListOut(BaseModel):
+    """Runs, newest first; their summaries are left out."""
+
+    data: list[RunOut]
+    next_cursor: str | None
+
+
+class EventOut(BaseModel):
+    """One step of a run's progress."""
+
+    id: str
+    status: str
+    progress: dict[str, Any]
+    error: str | None
+
+
+class PredictionOut(BaseModel):
+    """One arm's answer to one case under one condition."""
+
+    arm: str
+    case_id: int
+    condition: str
+    gold: str
+    label: str | None
+    probabilities: dict[str, float] | None
+    label_mass: float | None
+    text: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    latency_ms: float | None
+    digest: str | None
+    error: str | None
+
+    @classmethod
+    def of(cls, prediction: Prediction) -> Self:
+        return cls.model_validate(prediction, from_attributes=True)
+
+
+class PredictionListOut(BaseModel):
+    """Predictions in the order of arm, condition and case."""
+
+    data: list[PredictionOut]
+    next_cursor: str | None

@@ -1,0 +1,190 @@
+"""Runs and their predictions in SQL."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.database.base import new_id, now
+from app.database.tables import Dataset, DatasetRow, Prediction, Run
+from app.errors import InvalidRequest, NotFound
+
+UNFINISHED = ("queued", "running")
+
+
+# ---- Datasets
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset version, as a run needs it. `counts`: split -> label -> rows."""
+
+    id: str
+    name: str
+    version: int
+    labels: tuple[str, ...]
+    counts: Mapping[str, Mapping[str, int]]
+
+
+def data_of(dataset: Dataset) -> Data:
+    return Data(dataset.id, dataset.name, dataset.version, tuple(dataset.labels), dataset.counts)
+
+
+async def newest_dataset(session: AsyncSession, name: str, source: str | None = None) -> Dataset | None:
+    """The newest version of `name`, or of those that come from `source`."""
+    query = select(Dataset).where(Dataset.name == name).order_by(Dataset.version.desc()).limit(1)
+    found: Dataset | None = await session.scalar(query if source is None else query.where(Dataset.source == source))
+    return found
+
+
+async def newest_datasets(session: AsyncSession) -> list[Dataset]:
+    """The newest version of each name, by name."""
+    newest = select(Dataset.name, func.max(Dataset.version)).group_by(Dataset.name)
+    found = await session.scalars(
+        select(Dataset).where(tuple_(Dataset.name, Dataset.version).in_(newest)).order_by(Dataset.name)
+    )
+    return list(found)
+
+
+async def rows(session: AsyncSession, dataset_id: str) -> list[tuple[int, str, str, str]]:
+    """(position, split, text, label) of every row."""
+    query = select(DatasetRow.position, DatasetRow.split, DatasetRow.text, DatasetRow.label)
+    found = await session.execute(query.where(DatasetRow.dataset_id == dataset_id).order_by(DatasetRow.position))
+    return [(position, split, text, label) for position, split, text, label in found]
+
+
+# ---- Runs
+
+
+async def create_run(session: AsyncSession, task: str, dataset_id: str, config: Mapping[str, Any]) -> Run:
+    run = Run(
+        id=new_id("run"),
+        task=task,
+        dataset_id=dataset_id,
+        config=dict(config),
+        status="queued",
+        progress={"done": 0, "total": None, "arm": None, "seconds_left": None},
+        summary=None,
+        error=None,
+        created_at=now(),
+        updated_at=now(),
+    )
+    session.add(run)
+    await session.flush()
+    return run
+
+
+async def find_run(session: AsyncSession, run_id: str) -> Run:
+    """Raises NotFound."""
+    run = await session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"There is no run {run_id!r}. GET /v1/runs lists all.")
+    return run
+
+
+async def list_runs(session: AsyncSession, *, task: str | None, cursor: str | None, limit: int) -> tuple[list[Run], str | None]:
+    """Newest first, and the cursor of the next page."""
+    query = select(Run).order_by(Run.created_at.desc(), Run.id.desc()).limit(limit + 1)
+    if task is not None:
+        query = query.where(Run.task == task)
+    if cursor is not None:
+        (last,) = _position(cursor, (str,))
+        at = await find_run(session, last)
+        query = query.where(tuple_(Run.created_at, Run.id) < tuple_(at.created_at, at.id))
+    found = list(await session.scalars(query))
+    return found[:limit], _cursor(found[limit - 1].id) if len(found) > limit else None
+
+
+async def set_status(
+    session: AsyncSession, run_id: str, status: str, *, error: str | None = None, summary: Mapping[str, Any] | None = None
+) -> bool:
+    """False, and nothing changed, when the run is over already: a cancelled run stays cancelled."""
+    changed = await session.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.status.in_(UNFINISHED))
+        .values(status=status, error=error, summary=None if summary is None else dict(summary), updated_at=now())
+        .returning(Run.id)
+    )
+    return changed.first() is not None
+
+
+async def set_progress(session: AsyncSession, run_id: str, progress: Mapping[str, Any]) -> bool:
+    """False when the run is over: its worker should stop."""
+    changed = await session.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.status.in_(UNFINISHED))
+        .values(progress=dict(progress), updated_at=now())
+        .returning(Run.id)
+    )
+    return changed.first() is not None
+
+
+# ---- Predictions
+
+
+async def add_predictions(session: AsyncSession, run_id: str, predictions: Sequence[Mapping[str, Any]]) -> None:
+    """Insert or ignore: an answer that is there already stays."""
+    if not predictions:
+        return
+    values = [{"run_id": run_id, **prediction} for prediction in predictions]
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    await session.execute(dialect.insert(Prediction).on_conflict_do_nothing(), values)
+
+
+async def answered(session: AsyncSession, run_id: str, arm: str, condition: str) -> set[int]:
+    """Cases that have their answer under this condition."""
+    found = await session.scalars(
+        select(Prediction.case_id).where(Prediction.run_id == run_id, Prediction.arm == arm, Prediction.condition == condition)
+    )
+    return set(found)
+
+
+async def count_predictions(session: AsyncSession, run_id: str) -> int:
+    return await session.scalar(select(func.count()).select_from(Prediction).where(Prediction.run_id == run_id)) or 0
+
+
+async def predictions(session: AsyncSession, run_id: str, *, arm: str | None = None) -> list[Prediction]:
+    """In the order of arm, condition and case."""
+    query = select(Prediction).where(Prediction.run_id == run_id)
+    if arm is not None:
+        query = query.where(Prediction.arm == arm)
+    return list(await session.scalars(query.order_by(Prediction.arm, Prediction.condition, Prediction.case_id)))
+
+
+async def page_predictions(
+    session: AsyncSession, run_id: str, *, arm: str | None, condition: str | None, cursor: str | None, limit: int
+) -> tuple[list[Prediction], str | None]:
+    """One page in the order of arm, condition and case, and the cursor of the next."""
+    key = (Prediction.arm, Prediction.condition, Prediction.case_id)
+    query = select(Prediction).where(Prediction.run_id == run_id).order_by(*key).limit(limit + 1)
+    if arm is not None:
+        query = query.where(Prediction.arm == arm)
+    if condition is not None:
+        query = query.where(Prediction.condition == condition)
+    if cursor is not None:
+        query = query.where(tuple_(*key) > tuple_(*_position(cursor, (str, str, int))))
+    found = list(await session.scalars(query))
+    if len(found) <= limit:
+        return found, None
+    last = found[limit - 1]
+    return found[:limit], _cursor(last.arm, last.condition, last.case_id)
+
+
+def _cursor(*key: str | int) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def _position(cursor: str, kinds: tuple[type, ...]) -> list[Any]:
+    """What a cursor stands for; raises InvalidRequest for a text that is none of ours."""
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError as error:
+        raise InvalidRequest("The cursor is not one that a list returned; leave it out to start.", param="cursor") from error
+    if not isinstance(key, list) or [type(part) for part in key] != list(kinds):
+        raise InvalidRequest("The cursor is not one of this list; leave it out to start.", param="cursor")
+    return key

@@ -135,11 +135,6 @@ class Plan:
             weights[i, prompt:whole] = row.weight
         return Batch(ids, weights)
 
-    def first(self, steps: int) -> "Plan":
-        """The same plan cut after `steps`."""
-        self._groups = self._groups[:steps]
-        return self
-
     @property
     def padding(self) -> float:
         """Share of all tokens that is padding."""

@@ -1,5 +1,6 @@
 """`versus build-general`: the general model in the box, from public prose, instructions and generated examples."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from app.catalog.cards import CARD_FILE, Card, Made, write_card
 from app.catalog.digest import recipe_digest
@@ -17,7 +19,7 @@ from app.training import corpus
 from app.training.corpus import Document, Encoder
 from app.training.evaluate import evaluate_general
 from app.training.fresh import new_llama, new_tokenizer
-from app.training.loop import Batch, OnProgress, Schedule, ShouldStop, train
+from app.training.loop import Batch, OnProgress, Schedule, ShouldStop, seconds_per_step, train
 from app.training.packing import Packer
 
 SOURCES = (
@@ -46,14 +48,18 @@ class GeneralRecipe(BaseModel):
     heads: int = 4
     mlp: int = 704
     context: int = Field(1024, description="most tokens, prompt and answer together")
-    batch_tokens: int = Field(8192, description="tokens of one step")
+    batch_tokens: int = Field(4096, description="tokens of one step")
     row: int = Field(512, description="tokens of a packed row")
     long_share: float = Field(0.2, ge=0, le=1, description="share of the tokens in rows of the whole context, trained on last")
-    learning_rate: float = Field(2.5e-3, gt=0, description="peak of AdamW's rate")
+    learning_rate: float = Field(3e-3, gt=0, description="peak rate")
     prose: float = Field(0.30, description="share of the tokens")
     instructions: float = Field(0.12, description="share of the tokens")
     classification: float = Field(0.48, description="share of the tokens")
     turns: float = Field(0.10, description="share of the tokens")
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(learning_rate=self.learning_rate)
 
     @property
     def shares(self) -> dict[str, float]:
@@ -66,13 +72,15 @@ def build_general(
     out: Path,
     work_dir: Path,
     *,
+    minutes: float | None = None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Card:
     """Make the model and move it to `out` whole. Called again after a kill it goes on from the last checkpoint in `work_dir`.
 
-    Raises SetupError when `data` lacks a source, TrainingFailed and TrainingStopped as the loop does.
+    `minutes` of training replace the recipe's tokens. Raises SetupError when `data` lacks a source, TrainingFailed and
+    TrainingStopped as the loop does.
     """
     began = time.time()
     work_dir.mkdir(parents=True, exist_ok=True)
@@ -87,18 +95,17 @@ def build_general(
     tokenizer = new_tokenizer(_tokenizer_texts(runs, pairs, recipe.seed), recipe.vocabulary, recipe.context)
     encoder = Encoder(tokenizer)
     # 3. The whole plan of batches, so that a resumed training sees the same ones.
+    if minutes is not None:
+        recipe = _fit_to_minutes(recipe, minutes, tokenizer, work_dir)
     on_stage("packing tokens")
     batches = _plan(recipe, encoder, runs, pairs)
     # 4. The weights.
     on_stage("training")
-    model = new_llama(
-        tokenizer, seed=recipe.seed, hidden=recipe.hidden, layers=recipe.layers, heads=recipe.heads, mlp=recipe.mlp
-    )
-    schedule = Schedule(learning_rate=recipe.learning_rate)
+    model = _fresh(recipe, tokenizer)
     train(
         model,
         batches,
-        schedule,
+        recipe.schedule,
         work_dir / "checkpoints",
         seed=recipe.seed,
         save_every=100,
@@ -145,6 +152,26 @@ def _tokenizer_texts(runs: list[str], pairs: list[tuple[str, str]], seed: int) -
         yield f"{example.text}\nLabels: {'; '.join(example.labels)}\n{example.label}"
     for turn in islice(general.instructions(seed), 2000):
         yield f"{turn.prompt}\n{turn.answer}"
+
+
+def _fresh(recipe: GeneralRecipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    return new_llama(
+        tokenizer, seed=recipe.seed, hidden=recipe.hidden, layers=recipe.layers, heads=recipe.heads, mlp=recipe.mlp
+    )
+
+
+def _fit_to_minutes(recipe: GeneralRecipe, minutes: float, tokenizer: PreTrainedTokenizerFast, work_dir: Path) -> GeneralRecipe:
+    """As many tokens as the measured speed allows; measured once, so that a resumed training has the same steps."""
+    path = work_dir / "tokens.json"
+    if not path.exists():
+        rows, row = recipe.batch_tokens // recipe.row, recipe.row
+        noise = [
+            Batch(torch.randint(len(tokenizer), (rows, row)), torch.ones(rows, row), torch.arange(row).expand(rows, -1) % 128)
+            for _ in range(8)
+        ]
+        seconds = seconds_per_step(_fresh(recipe, tokenizer), noise, recipe.schedule, work_dir / "speed")
+        path.write_text(json.dumps(int(minutes * 60 / seconds) * recipe.batch_tokens))
+    return recipe.model_copy(update={"tokens": json.loads(path.read_text())})
 
 
 def _trained_kinds(seed: int) -> Iterator[general.Example]:

@@ -3,12 +3,15 @@
 import ctypes
 import json
 import math
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any, Protocol
 
 import torch
@@ -17,25 +20,12 @@ from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.utils.logging import disable_progress_bar
 
-from app.errors import VersusError
+from app.training.errors import TrainingFailed, TrainingStopped
+from app.training.optimizer import MuonAdamW
 
 disable_progress_bar()  # progress goes to `on_progress` alone
 
 COMPLETE = "complete"  # a checkpoint without this file was cut off while it was written
-
-
-class TrainingFailed(VersusError):
-    """Training cannot go on; the message says why."""
-
-    status = 422
-    code = "training_failed"
-
-
-class TrainingStopped(VersusError):
-    """Someone asked for an end; the last checkpoint is kept."""
-
-    status = 409
-    code = "training_stopped"
 
 
 @dataclass(frozen=True)
@@ -62,7 +52,7 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the optimizer walks: AdamW, linear warm-up, then cosine to `final` of the peak."""
+    """How the optimizer walks: Muon with AdamW, linear warm-up, then cosine to `final` of the peak."""
 
     learning_rate: float
     warmup: float = 0.05
@@ -131,10 +121,7 @@ def train(
         lr_scheduler_type="cosine_with_min_lr",
         lr_scheduler_kwargs={"min_lr_rate": schedule.final},
         warmup_steps=max(1, int(schedule.warmup * len(batches))),
-        weight_decay=schedule.weight_decay,
-        adam_beta2=schedule.beta2,
         max_grad_norm=schedule.clip,
-        optim="adamw_torch_fused",
         bf16=fast_bf16(),
         use_cpu=not torch.cuda.is_available(),
         save_steps=save_every,
@@ -147,8 +134,14 @@ def train(
         seed=seed,
     )
     with torch.random.fork_rng(devices=[]), _kept_memory():
+        optimizer = MuonAdamW(model, schedule.learning_rate, weight_decay=schedule.weight_decay, betas=(0.9, schedule.beta2))
         trainer = _Trainer(
-            model, arguments, train_dataset=_Items(batches), data_collator=lambda items: items[0], callbacks=[watch]
+            model,
+            arguments,
+            optimizers=(optimizer, None),
+            train_dataset=_Items(batches),
+            data_collator=lambda items: items[0],
+            callbacks=[watch],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.watch = watch
@@ -158,6 +151,17 @@ def train(
             f"training was stopped at step {watch.step} of {len(batches)}; start it again and it goes on from there"
         )
     return Outcome(watch.step, watch.tokens, watch.seconds, watch.best, watch.best_step)
+
+
+def seconds_per_step(model: nn.Module, batches: Batches, schedule: Schedule, scratch: Path, steps: int = 8) -> float:
+    """How long a step takes here: the median of a few, which move the weights of `model`."""
+    marks: list[float] = []
+    few = [batches[len(batches) * i // steps] for i in range(steps)]
+    shutil.rmtree(scratch, ignore_errors=True)
+    train(model, few, schedule, scratch, save_every=10**6, on_progress=lambda _: marks.append(time.perf_counter()))
+    shutil.rmtree(scratch, ignore_errors=True)
+    # The first step warms up; the median is not moved by one that was held up.
+    return median(later - earlier for earlier, later in pairwise(marks))
 
 
 def fast_bf16() -> bool:

@@ -7,13 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from typing import Literal
 
 import torch
-from peft import PeftModel
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -23,11 +21,10 @@ from app.catalog.digest import recipe_digest
 from app.errors import SetupError, Unprocessable
 from app.training import full, lora
 from app.training.data import EncodedTask, Plan, Row, encode_task
-from app.training.loop import OnProgress, Outcome, Schedule, ShouldStop, best_weights, train
-from app.training.recipe import Recipe
+from app.training.loop import OnProgress, Outcome, Schedule, ShouldStop, best_weights, seconds_per_step, train
+from app.training.recipe import CODE, Recipe
 from app.training.score import Quality, quality
 
-CODE = 1  # raise it when the same recipe would come to other weights
 RACE_SHARE = 0.15  # of the epochs, for each method
 RACE_CASES, STEP_CASES, FINAL_CASES = 600, 400, 2000  # validation rows scored, per task
 
@@ -227,7 +224,7 @@ class _Workshop:
             model: nn.Module = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         else:
             base = AutoModelForCausalLM.from_pretrained(self._base.folder, dtype=torch.float32)
-            model = PeftModel.from_pretrained(base, folder)
+            model = lora.read(base, folder)
         return model.eval()
 
     def _macro_f1(self, model: nn.Module, cases: int) -> float:
@@ -278,24 +275,7 @@ class _Workshop:
 
     def _seconds_per_epoch(self, recipe: Recipe, method: Contestant) -> float:
         plan = self._plan(recipe.model_copy(update={"epochs": 1.0}))
-        whole = len(plan)
-        marks: list[float] = []
-        scratch = self._work / "speed"
-        shutil.rmtree(scratch, ignore_errors=True)
-        train(
-            self._fresh(recipe, method),
-            plan.first(8),
-            _schedule(recipe, method),
-            scratch,
-            seed=recipe.seed,
-            save_every=10**6,
-            on_progress=lambda _: marks.append(time.perf_counter()),
-            should_stop=self._should_stop,
-        )
-        shutil.rmtree(scratch, ignore_errors=True)
-        # The first steps warm up; the median step is not moved by one that was held up.
-        steps = sorted(b - a for a, b in pairwise(marks[1:])) or [0.1]
-        return steps[len(steps) // 2] * whole
+        return len(plan) * seconds_per_step(self._fresh(recipe, method), plan, _schedule(recipe, method), self._work / "speed")
 
 
 def _schedule(recipe: Recipe, method: Contestant) -> Schedule:

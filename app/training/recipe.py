@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.catalog.cards import Name
 from app.errors import SetupError
 
+CODE = 1  # raise it when the same recipe would come to other weights
+
 Method = Literal["auto", "lora", "full"]
 TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$")]
 
@@ -33,28 +35,41 @@ class TaskRecipe(BaseModel):
         return self.prompt or f"{self.name}: {{input}}"
 
 
-class Recipe(BaseModel):
-    """How a variant is made. The defaults suit the model in the box on two processor cores."""
+class Options(BaseModel):
+    """The knobs of a training. The defaults suit the model in the box on two processor cores."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Name = Field(description="the variant's name in the catalog")
-    method: Method = Field("auto", description="auto tries each method for a short while and takes what validation prefers")
-    base: str = Field("general", description="name or name@version of the model that it is made from")
-    tasks: tuple[TaskRecipe, ...] = Field(min_length=1, description="one model can learn several")
-    domain: str = Field("", description="what the variant is for, shown in the catalog")
-    seed: int = Field(0, description="same seed, data and base: same weights, on a processor")
+    seed: int = Field(0, ge=0, lt=2**31, description="same seed, data and base: same weights, on a processor")
     epochs: float = Field(4.0, gt=0, le=1000, description="times that every training row is seen")
     minutes: float | None = Field(None, gt=0, description="wall clock to fit into; cuts the epochs by the speed measured first")
-    batch_tokens: int = Field(2048, ge=64, description="tokens of one step, padding included")
+    batch_tokens: int = Field(2048, ge=64, le=2**20, description="tokens of one step, padding included")
     learning_rate: float | None = Field(None, gt=0, lt=1, description="peak rate; empty means the method's own")
     rank: int = Field(32, ge=1, le=512, description="LoRA: width of the update of each matrix")
     alpha: float = Field(64.0, gt=0, description="LoRA: the update is scaled by alpha / rank")
     targets: tuple[str, ...] = Field(("all-linear",), description="LoRA: module names that are adapted, or all-linear")
     prompt_weight: float = Field(0.05, ge=0, le=1, description="what a token of the text counts for beside one of the label")
     balance: float = Field(0.3, ge=0, le=1, description="0: every row counts the same; 1: every label counts the same")
-    validations: int = Field(8, ge=1, description="how often validation is scored, spread evenly; the best weights are kept")
+    validations: int = Field(
+        8, ge=1, le=1000, description="how often validation is scored, spread evenly; the best weights stay"
+    )
     patience: int = Field(0, ge=0, description="stop after so many validations in a row without a better one; 0 never does")
+
+
+class Recipe(Options):
+    """A variant to be made: what, from what, for what, and the knobs."""
+
+    name: Name = Field(description="the variant's name in the catalog")
+    method: Method = Field("auto", description="auto tries each method for a short while and takes what validation prefers")
+    base: str = Field("general", description="name or name@version of the model that it is made from")
+    domain: str = Field("", max_length=200, description="what the variant is for, shown in the catalog")
+    tasks: tuple[TaskRecipe, ...] = Field(min_length=1, max_length=20, description="one model can learn several")
+
+    @model_validator(mode="after")
+    def _tasks_differ(self) -> "Recipe":
+        if len({task.name for task in self.tasks}) < len(self.tasks):
+            raise ValueError("two tasks have the same name; name each once")
+        return self
 
     def for_method(self, method: Literal["lora", "full"], share: float = 1.0) -> "Recipe":
         """The same recipe by one method, for a share of its epochs."""

@@ -1,0 +1,17 @@
+"""How a training can end early; without torch, so that the service can name them."""
+
+from app.errors import VersusError
+
+
+class TrainingFailed(VersusError):
+    """Training cannot go on; the message says why."""
+
+    status = 422
+    code = "training_failed"
+
+
+class TrainingStopped(VersusError):
+    """Someone asked for an end; the last checkpoint is kept."""
+
+    status = 409
+    code = "training_stopped"

@@ -1,0 +1,104 @@
+"""Training runs over HTTP: start, follow, cancel; the variant appears in /v1/models when its run succeeded."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from app.catalog.catalog import Catalog
+from app.catalog.digest import recipe_digest
+from app.database.session import transaction
+from app.database.tables import TrainingRun
+from app.datasets.store import find_dataset
+from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep
+from app.errors import Conflict, Unprocessable
+from app.jobs.names import TRAINING_QUEUE, TRAINING_WORKFLOW
+from app.training import store
+from app.training.recipe import CODE
+from app.training.schemas import TrainingEventOut, TrainingRunIn, TrainingRunListOut, TrainingRunOut
+
+router = APIRouter(prefix="/v1/training-runs", tags=["training"])
+
+POLL_S = 0.5  # between two looks at a run whose events are read
+
+
+@router.post("", status_code=status.HTTP_202_ACCEPTED, responses={200: {"model": TrainingRunOut}})
+async def start_training_run(
+    body: TrainingRunIn, database: DatabaseDep, catalog: CatalogDep, jobs: JobsDep, response: Response
+) -> TrainingRunOut:
+    """Makes a variant; a worker does it. The very same training, under way or done with its model still there, is returned
+    with 200 and not done again."""
+    base = catalog.find(body.base)
+    if base.card.method == "lora":
+        raise Unprocessable(f"{base.id} is an adapter; make the variant from {base.card.parent}, its base.", param="base")
+    if any(version.name == body.name and version.card.kind == "general" for version in catalog.versions()):
+        raise Conflict(f"{body.name!r} is a general model; give the variant another name.", param="name")
+    # Committed before it is queued: a worker may look for the run at once.
+    async with transaction(database) as session:
+        datasets = [(await find_dataset(session, task.dataset)).id for task in body.tasks]
+        recipe = body.recipe(base.id, datasets)
+        digest = recipe_digest({"recipe": recipe.model_dump(mode="json"), "base": base.digest, "code": CODE})
+        run = next((run for run in await store.same_runs(session, digest) if _still_good(run, catalog)), None)
+        if run is None:
+            run = await store.create_run(session, recipe, digest)
+        else:
+            response.status_code = status.HTTP_200_OK
+    if run.status in store.UNFINISHED:
+        await jobs.enqueue(TRAINING_WORKFLOW, TRAINING_QUEUE, run.id)
+    response.headers["Location"] = f"{router.prefix}/{run.id}"
+    return TrainingRunOut.of(run)
+
+
+def _still_good(run: TrainingRun, catalog: Catalog) -> bool:
+    return run.status in store.UNFINISHED or run.model in {version.id for version in catalog.versions()}
+
+
+@router.get("")
+async def list_training_runs(
+    session: SessionDep, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 20
+) -> TrainingRunListOut:
+    """Training runs, newest first."""
+    runs, next_cursor = await store.list_runs(session, cursor=cursor, limit=limit)
+    return TrainingRunListOut(data=[TrainingRunOut.of(run) for run in runs], next_cursor=next_cursor)
+
+
+async def _existing_run(run_id: str, session: SessionDep) -> TrainingRun:
+    return await store.find_run(session, run_id)
+
+
+RunDep = Annotated[TrainingRun, Depends(_existing_run)]
+
+
+@router.get("/{run_id}")
+async def get_training_run(run: RunDep) -> TrainingRunOut:
+    """One training run."""
+    return TrainingRunOut.of(run)
+
+
+@router.get("/{run_id}/events", response_class=EventSourceResponse)
+async def stream_training_events(run: RunDep, database: DatabaseDep) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events: `progress` at every change, `end` when the run is over."""
+    last = None
+    while True:
+        async with transaction(database) as session:
+            now = await store.find_run(session, run.id)
+        event = TrainingEventOut.model_validate(now, from_attributes=True)
+        over = now.status not in store.UNFINISHED
+        if over or event != last:
+            yield ServerSentEvent(event="end" if over else "progress", data=event)
+        if over:
+            return
+        last = event
+        await asyncio.sleep(POLL_S)
+
+
+@router.post("/{run_id}/cancel")
+async def cancel_training_run(run: RunDep, session: SessionDep, jobs: JobsDep) -> TrainingRunOut:
+    """Ends a run at its next step."""
+    if not await store.set_status(session, run.id, "cancelled"):
+        raise Conflict(f"Training run {run.id} is over already: it {run.status}.")
+    await jobs.cancel(run.id)
+    await session.refresh(run)
+    return TrainingRunOut.of(run)

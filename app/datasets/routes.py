@@ -1,0 +1,103 @@
+"""Datasets over HTTP: upload a file, list the versions, read one and its rows."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request, Response, UploadFile, status
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.types import Message
+
+from app.datasets import store
+from app.datasets.ingest import ingest, upload_too_large
+from app.datasets.schemas import (
+    DatasetIn,
+    DatasetListOut,
+    DatasetOut,
+    DatasetRowListOut,
+    DatasetRowOut,
+    PageIn,
+    RowsPageIn,
+)
+from app.deps import SessionDep, SettingsDep
+from app.errors import TooLarge
+
+
+class LimitedRoute(APIRoute):
+    """Refuses a body over VERSUS_MAX_UPLOAD_BYTES: before it is read if it says its length, else as soon as it is over."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def limited(request: Request) -> Response:
+            limit = request.app.state.settings.max_upload_bytes
+            length = request.headers.get("content-length", "")
+            if length.isdecimal() and int(length) > limit:
+                raise upload_too_large(limit)
+            arrived = 0
+
+            async def receive() -> Message:
+                nonlocal arrived
+                message = await request.receive()
+                arrived += len(message.get("body", b""))
+                if arrived > limit:
+                    raise upload_too_large(limit)
+                return message
+
+            try:
+                return await handle(Request(request.scope, receive))
+            except HTTPException as error:
+                # The framework makes a 400 of whatever goes wrong while it reads a form.
+                if isinstance(error.__cause__, TooLarge):
+                    raise error.__cause__ from None
+                raise
+
+        return limited
+
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=LimitedRoute)
+
+
+class UploadIn(DatasetIn):
+    """A file, and how it becomes a dataset."""
+
+    file: UploadFile
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, responses={200: {"model": DatasetOut}})
+async def upload_dataset(
+    form: Annotated[UploadIn, Form(media_type="multipart/form-data")],
+    session: SessionDep,
+    settings: SettingsDep,
+    response: Response,
+) -> DatasetOut:
+    """Makes a new version from a CSV, TSV or JSON Lines file; the very same content under the same name returns its version."""
+    ingested = await asyncio.to_thread(ingest, form.file.file, form.file.filename or "", form, settings)
+    dataset, is_new = await store.add_dataset(session, **vars(ingested))
+    if not is_new:
+        response.status_code = status.HTTP_200_OK
+    response.headers["Location"] = f"{router.prefix}/{dataset.id}"
+    return DatasetOut.of(dataset)
+
+
+@router.get("")
+async def list_datasets(page: Annotated[PageIn, Query()], session: SessionDep) -> DatasetListOut:
+    """All versions of all datasets, newest first."""
+    found, next_cursor = await store.list_datasets(session, cursor=page.cursor, limit=page.limit)
+    return DatasetListOut(data=[DatasetOut.of(dataset) for dataset in found], next_cursor=next_cursor)
+
+
+@router.get("/{dataset}")
+async def get_dataset(dataset: str, session: SessionDep) -> DatasetOut:
+    """One version by its id, or the newest of a name."""
+    return DatasetOut.of(await store.find_dataset(session, dataset))
+
+
+@router.get("/{dataset}/rows")
+async def get_dataset_rows(dataset: str, page: Annotated[RowsPageIn, Query()], session: SessionDep) -> DatasetRowListOut:
+    """Rows in the order of the file, of one split or of all."""
+    found = await store.find_dataset(session, dataset)
+    rows, next_cursor = await store.page_rows(session, found.id, split=page.split, cursor=page.cursor, limit=page.limit)
+    data = [DatasetRowOut.model_validate(row, from_attributes=True) for row in rows]
+    return DatasetRowListOut(data=data, next_cursor=next_cursor)

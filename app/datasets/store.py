@@ -1,0 +1,132 @@
+"""Datasets in SQL: immutable versions, named by the hash of their content."""
+
+import asyncio
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, TypedDict, Unpack
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.database.base import new_id, now
+from app.database.tables import Dataset, DatasetRow
+from app.datasets.splits import SPLITS, LabelledRow
+from app.errors import InvalidRequest, NotFound
+
+_CHUNK = 5000  # rows per insert: the event loop gets its turn in between
+
+
+class Content(TypedDict):
+    """What a version is made of."""
+
+    name: str
+    source: str  # file name or generator with its seed
+    text_column: str
+    label_column: str
+    split: Mapping[str, Any]  # strategy, column, fractions, seed
+    rows: Sequence[LabelledRow]
+    notes: Sequence[str]  # what was assumed, dropped or found, as sentences
+
+
+async def create_dataset(session: AsyncSession, **content: Unpack[Content]) -> Dataset:
+    """The next version of the name, or the version that has the very same rows and splits."""
+    return (await add_dataset(session, **content))[0]
+
+
+async def add_dataset(session: AsyncSession, **content: Unpack[Content]) -> tuple[Dataset, bool]:
+    """Like `create_dataset`; and whether the version was made now."""
+    name, rows = content["name"], content["rows"]
+    sha256 = await asyncio.to_thread(_hash, name, rows)
+    if session.get_bind().dialect.name == "postgresql":
+        # Two uploads of one name wait for each other; SQLite has one writer at a time anyway.
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+    known = await session.scalar(select(Dataset).where(Dataset.sha256 == sha256))
+    if known is not None:
+        return known, False
+    newest = await session.scalar(select(func.max(Dataset.version)).where(Dataset.name == name))
+    counts = {split: Counter(row.label for row in rows if row.split == split) for split in SPLITS}
+    dataset = Dataset(
+        id=new_id("ds"),
+        created_at=now(),
+        name=name,
+        version=(newest or 0) + 1,
+        sha256=sha256,
+        source=content["source"],
+        text_column=content["text_column"],
+        label_column=content["label_column"],
+        split=dict(content["split"]),
+        labels=sorted({row.label for row in rows}, key=lambda label: (-counts["train"][label], label)),
+        counts={split: dict(count.most_common()) for split, count in counts.items()},
+        notes=list(content["notes"]),
+        rows=len(rows),
+    )
+    session.add(dataset)
+    await session.flush()
+    for start in range(0, len(rows), _CHUNK):
+        values = [
+            {"dataset_id": dataset.id, "position": position, "split": row.split, "text": row.text, "label": row.label}
+            for position, row in enumerate(rows[start : start + _CHUNK], start)
+        ]
+        await session.execute(insert(DatasetRow), values)
+    return dataset, True
+
+
+async def find_dataset(session: AsyncSession, id_or_name: str) -> Dataset:
+    """A version by its id, or the newest version of a name. Raises NotFound that lists near names."""
+    if id_or_name.isprintable():  # PostgreSQL refuses to look for a NUL
+        query = select(Dataset).where((Dataset.id == id_or_name) | (Dataset.name == id_or_name))
+        found: Dataset | None = await session.scalar(query.order_by(Dataset.version.desc()).limit(1))
+        if found is not None:
+            return found
+    names = sorted(await session.scalars(select(Dataset.name).distinct()))
+    near = get_close_matches(id_or_name, names, n=3, cutoff=0.5) or names[:5]
+    hint = f"Did you mean {' or '.join(near)}?" if near else "There is none yet; POST /v1/datasets makes one."
+    raise NotFound(f"There is no dataset {id_or_name!r}. {hint} GET /v1/datasets lists all.", param="dataset")
+
+
+async def list_datasets(session: AsyncSession, *, cursor: str | None, limit: int) -> tuple[list[Dataset], str | None]:
+    """Newest first, and the cursor of the next page. Raises InvalidRequest for a cursor that is none."""
+    query = select(Dataset).order_by(Dataset.id.desc()).limit(limit + 1)  # ids made later sort later
+    if cursor is not None:
+        if not cursor.isprintable() or await session.get(Dataset, cursor) is None:
+            raise InvalidRequest("The cursor is not one that this list returned; leave it out to start.", param="cursor")
+        query = query.where(Dataset.id < cursor)
+    found = list(await session.scalars(query))
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+async def dataset_rows(
+    session: AsyncSession, dataset_id: str, split: str | None = None, limit: int | None = None
+) -> list[DatasetRow]:
+    """The first `limit` rows, of one split or of all, by position."""
+    return await _rows(session, dataset_id, split, -1, limit)
+
+
+async def page_rows(
+    session: AsyncSession, dataset_id: str, *, split: str | None, cursor: str | None, limit: int
+) -> tuple[list[DatasetRow], str | None]:
+    """By position, and the cursor of the next page. Raises InvalidRequest for a cursor that is none."""
+    after = -1
+    if cursor is not None:
+        if not (cursor.isdecimal() and cursor.isascii() and len(cursor) < 10):
+            raise InvalidRequest("The cursor is not one that this list returned; leave it out to start.", param="cursor")
+        after = int(cursor)
+    found = await _rows(session, dataset_id, split, after, limit + 1)
+    return found[:limit], str(found[limit - 1].position) if len(found) > limit else None
+
+
+async def _rows(session: AsyncSession, dataset_id: str, split: str | None, after: int, limit: int | None) -> list[DatasetRow]:
+    query = select(DatasetRow).where(DatasetRow.dataset_id == dataset_id, DatasetRow.position > after)
+    if split is not None:
+        query = query.where(DatasetRow.split == split)
+    return list(await session.scalars(query.order_by(DatasetRow.position).limit(limit)))
+
+
+def _hash(name: str, rows: Sequence[LabelledRow]) -> str:
+    digest = hashlib.sha256(json.dumps(name).encode())
+    for row in rows:
+        digest.update(json.dumps(row).encode())
+    return digest.hexdigest()

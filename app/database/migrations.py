@@ -32,11 +32,6 @@ def upgrade(url: str) -> None:
     `url` is `Settings.database`. Raises SetupError for a database that cannot be reached or written, or that a newer Versus
     has migrated."""
     where = make_url(url)
-    if path := _sqlite_file(where):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SetupError(_unwritable(path, error)) from error
     with connection(url) as opened:
         revision = _revision(opened)
         if _state(revision) == "newer":
@@ -71,8 +66,13 @@ def config(opened: Connection | None = None) -> Config:
 
 @contextmanager
 def connection(url: str, *, write: bool = True) -> Iterator[Connection]:
-    """One transaction over a blocking driver; with `write`, no other process migrates meanwhile."""
+    """One transaction over a blocking driver; with `write`, no other process migrates meanwhile. Raises SetupError."""
     where = make_url(url)
+    if write and (path := _sqlite_file(where)):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SetupError(_unwritable(path, error)) from error
     sqlite = where.get_backend_name() == "sqlite"
     if sqlite:
         where = where.set(drivername="sqlite")

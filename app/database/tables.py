@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database.base import Base, now
@@ -23,7 +23,7 @@ class Generation(Base):
     digest: Mapped[str] = mapped_column(String(64), index=True)
     prompt: Mapped[str] = mapped_column(Text)
     sampling: Mapped[dict[str, Any]]
-    seed: Mapped[int | None]
+    seed: Mapped[int | None] = mapped_column(BigInteger)
     text: Mapped[str] = mapped_column(Text)
     finish_reason: Mapped[str | None] = mapped_column(String(32))
     prompt_tokens: Mapped[int]
@@ -65,7 +65,7 @@ class Comparison(Base):
     kind: Mapped[str] = mapped_column(String(16))  # generate, classify
     input: Mapped[dict[str, Any]]  # messages, prompt, or task and text, as they came
     sampling: Mapped[dict[str, Any]]
-    seed: Mapped[int | None]
+    seed: Mapped[int | None] = mapped_column(BigInteger)
     agreement: Mapped[float | None]
     first_divergence: Mapped[dict[str, Any] | None]
 

@@ -112,8 +112,16 @@ def _check_cell(name: str, line: int, column: str, cell: str, most: int, hint: s
     where = f"{name}, line {line}, column {column!r}:"
     if len(cell) > most:
         raise Unprocessable(f"{where} {len(cell):,} characters, and at most {most:,} fit; {hint}.", param="file")
-    if "\0" in cell or any("\ud800" <= character <= "\udfff" for character in ([] if cell.isascii() else cell)):
+    if "\0" in cell or not _is_unicode(cell):
         raise Unprocessable(f"{where} it holds a NUL or half a character (a lone surrogate); remove it.", param="file")
+
+
+def _is_unicode(cell: str) -> bool:
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _most_frequent(rows: list[_Row], top: int | None, notes: list[str]) -> list[_Row]:

@@ -43,7 +43,7 @@ def parse_fractions(text: str) -> Fractions:
 
 
 def random_split(labels: Sequence[str], fractions: Fractions, seed: int) -> list[Split]:
-    """Stratified: each label is shared out by itself, and what rounding takes from one label the next one gives back.
+    """Stratified: each label is shared out by itself, within a row of its share, and rounding errors even out over labels.
 
     At least one row of each label is for training. The same labels in the same order and seed give the same split."""
     rng = random.Random(seed)
@@ -59,7 +59,7 @@ def random_split(labels: Sequence[str], fractions: Fractions, seed: int) -> list
         for name in ("test", "validation"):
             owed[name] += size * fractions[name]
             take = max(0, min(round(owed[name]), len(left) - 1))
-            owed[name] -= take
+            owed[name] = min(owed[name] - take, 0.5)  # what a rare label could not give, no other has to
             for place in left[:take]:
                 split[place] = name
             left = left[take:]

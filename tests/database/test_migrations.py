@@ -100,9 +100,10 @@ def test_a_database_that_cannot_be_used_is_named_without_its_password(tmp_path: 
 
 
 def test_alembic_itself_upgrades_the_database_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VERSUS_DATA_DIR", str(tmp_path))
-    subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, check=True)
-    assert state(f"sqlite+aiosqlite:///{tmp_path / 'versus.db'}") == "current"
+    monkeypatch.setenv("VERSUS_DATA_DIR", str(tmp_path / "data"))
+    for arguments in (["upgrade", "head"], ["check"]):  # check: a new revision would be empty
+        subprocess.run([sys.executable, "-m", "alembic", *arguments], cwd=ROOT, check=True)
+    assert state(f"sqlite+aiosqlite:///{tmp_path / 'data' / 'versus.db'}") == "current"
 
 
 def test_the_folder_of_migrations_does_not_hide_the_library() -> None:

@@ -1,0 +1,49 @@
+"""The engines by name, imported on use, and the one that serves a given model."""
+
+import asyncio
+from importlib import import_module
+
+from app.catalog.catalog import ModelVersion
+from app.engines.base import Engine
+from app.errors import Unavailable
+from app.settings import Settings
+
+# name -> module and class; its constructor takes the settings
+ENGINES = {
+    "embedded": ("app.engines.embedded.engine", "EmbeddedEngine"),
+    "fake": ("app.engines.fake", "FakeEngine"),
+}
+
+
+class Engines:
+    """One engine of each name, made when first asked for: a service without embedded models never imports torch."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._made: dict[str, Engine] = {}
+
+    def of(self, model: ModelVersion) -> Engine:
+        """The engine that the model's card names. Raises Unavailable where this service does not run it."""
+        name = model.card.engine
+        if name == "embedded" and not self._settings.embedded:
+            raise Unavailable(
+                f"{model.id} needs the embedded engine, which VERSUS_EMBEDDED=false turns off here; turn it on or ask another model."
+            )
+        if name not in self._made:
+            module, kind = ENGINES[name]
+            try:
+                self._made[name] = getattr(import_module(module), kind)(self._settings)
+            except ImportError as error:
+                raise Unavailable(
+                    f"The {name} engine cannot start: the package {error.name} is missing. Install Versus as its README says."
+                ) from error
+        return self._made[name]
+
+    def loaded(self, model: ModelVersion) -> bool:
+        """Whether the model's weights are resident; asks no engine into being."""
+        engine = self._made.get(model.card.engine)
+        return engine is not None and engine.loaded(model)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(engine.close() for engine in self._made.values()))
+        self._made.clear()

@@ -26,7 +26,7 @@ class Generation(Base):
     seed: Mapped[int | None] = mapped_column(BigInteger)
     text: Mapped[str] = mapped_column(Text)
     finish_reason: Mapped[str | None] = mapped_column(String(32))
-    prompt_tokens: Mapped[int]
+    prompt_tokens: Mapped[int | None]  # None: cut off before the engine told
     completion_tokens: Mapped[int]
     queue_ms: Mapped[float | None]
     ttft_ms: Mapped[float | None]
@@ -47,6 +47,7 @@ class Classification(Base):
     digest: Mapped[str] = mapped_column(String(64), index=True)
     task: Mapped[str | None] = mapped_column(String(200))
     input: Mapped[str] = mapped_column(Text)
+    prompt: Mapped[str] = mapped_column(Text)  # the user turn as the model saw it: wording, labels, examples
     label: Mapped[str] = mapped_column(Text)
     probabilities: Mapped[dict[str, Any]]
     label_mass: Mapped[float]

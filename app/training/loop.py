@@ -21,7 +21,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerContr
 from transformers.utils.logging import disable_progress_bar
 
 from app.training.errors import TrainingFailed, TrainingStopped
-from app.training.optimizer import MuonAdamW
+from app.training.optimizer import MuonAdamW, fast_type
 
 disable_progress_bar()  # progress goes to `on_progress` alone
 
@@ -122,7 +122,7 @@ def train(
         lr_scheduler_kwargs={"min_lr_rate": schedule.final},
         warmup_steps=max(1, int(schedule.warmup * len(batches))),
         max_grad_norm=schedule.clip,
-        bf16=fast_bf16(),
+        bf16=fast_type() == torch.bfloat16,
         use_cpu=not torch.cuda.is_available(),
         save_steps=save_every,
         save_total_limit=2,
@@ -162,13 +162,6 @@ def seconds_per_step(model: nn.Module, batches: Batches, schedule: Schedule, scr
     shutil.rmtree(scratch, ignore_errors=True)
     # The first step warms up; the median is not moved by one that was held up.
     return median(later - earlier for earlier, later in pairwise(marks))
-
-
-def fast_bf16() -> bool:
-    """True where bfloat16 is quicker than float32: a GPU that has it, or a processor with the instructions."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 @contextmanager

@@ -5,6 +5,17 @@ from typing import Any
 import torch
 from torch import nn
 
+from app.training.muon import Muon
+
+
+def fast_type() -> torch.dtype:
+    """bfloat16 where it multiplies quicker than float32: on a GPU that has it, or a processor with the instructions."""
+    if torch.cuda.is_available():
+        fast = bool(torch.cuda.is_bf16_supported())
+    else:
+        fast = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return torch.bfloat16 if fast else torch.float32
+
 
 class MuonAdamW(torch.optim.Optimizer):
     """Two optimizers with one learning rate: Muon's update is scaled to the root mean square of AdamW's.
@@ -21,9 +32,7 @@ class MuonAdamW(torch.optim.Optimizer):
         rest = [weight for weight in trained if id(weight) not in chosen]
         self._parts: list[torch.optim.Optimizer] = []
         if matrices:
-            self._parts.append(
-                torch.optim.Muon(matrices, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
-            )
+            self._parts.append(Muon(matrices, learning_rate, weight_decay=weight_decay, dtype=fast_type()))
         if rest:
             self._parts.append(torch.optim.AdamW(rest, lr=learning_rate, betas=betas, weight_decay=0.0, fused=True))
         super().__init__(trained, {"lr": learning_rate})

@@ -1,0 +1,219 @@
+"""One input to several models at once: each answers or fails by itself, and everything is logged together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from app.catalog.catalog import ModelVersion
+from app.comparisons import store
+from app.comparisons.agreement import agreement, first_divergence
+from app.comparisons.schemas import CompareIn, ComparisonOut
+from app.database.base import Base, new_id, now
+from app.database.tables import Comparison, ComparisonOutput
+from app.engines.base import GenerateRequest, Prompt, Sampling
+from app.errors import InvalidRequest, NotFound, Unprocessable, VersusError
+from app.inference.asked import chat_messages, draw_seed, sampling_of
+from app.inference.classify import Scored, finished, row, score, scored_timing, scored_usage
+from app.inference.generate import Generations, storable
+from app.inference.labels import question_for
+from app.inference.limits import check_labels, check_prompt
+from app.inference.schemas import ClassifyIn
+from app.inference.serving import Serving
+from app.inference.together import ClientLeft, to_the_end, too_slow
+from app.inference.wire import done_of, timing, usage
+
+log = structlog.get_logger(__name__)
+
+MAX_TOKENS = 256  # unless told: side by side, a model that does not end must not hold the others up for long
+
+
+@dataclass
+class Output:
+    """What one model answered, or why it did not."""
+
+    name: str
+    position: int
+    model: ModelVersion | None = None
+    text: str | None = None
+    label: str | None = None
+    detail: dict[str, Any] | None = None
+    usage: dict[str, Any] | None = None
+    timing: dict[str, Any] | None = None
+    error: VersusError | None = None
+    generations: Generations | None = None
+    scored: Scored | None = None
+
+    @property
+    def words(self) -> list[str] | None:
+        """What is compared; None where there is no whole answer."""
+        if self.error is not None:
+            return None
+        return [self.label] if self.label is not None else (self.text or "").split()
+
+
+Ask = Callable[[Output, ModelVersion], Awaitable[None]]
+
+
+async def compare(body: CompareIn, serving: Serving) -> ComparisonOut:
+    """Raises VersusError for what is wrong with the request as a whole, and NotFound when no model, or no task, is known."""
+    _check(body)
+    comparison_id = new_id("cmp")
+    if body.input is not None:
+        check_prompt(body.input, serving.settings, "input")
+        check_labels(body.labels or (), serving.settings)
+        sampling, ask = None, _scoring(body, body.input, comparison_id, serving)
+    else:
+        prompt = _prompt(body, serving)
+        sampling = sampling_of(
+            temperature=body.temperature,
+            top_p=body.top_p,
+            top_k=body.top_k,
+            stop=body.stop,
+            max_tokens=body.max_tokens or MAX_TOKENS,
+            seed=draw_seed() if body.seed is None else body.seed,
+        )
+        ask = _generating(prompt, sampling, comparison_id, serving)
+    outputs = [Output(name, position) for position, name in enumerate(body.models)]
+    try:
+        await asyncio.gather(*(_answer(output, ask, serving) for output in outputs))
+    except asyncio.CancelledError:
+        # What was produced is logged, even though nobody reads it.
+        for output in outputs:
+            output.error = output.error or (None if output.detail else ClientLeft())
+        await _log(comparison_id, body, sampling, outputs, serving)
+        raise
+    errors = [output.error for output in outputs]
+    if isinstance(errors[0], NotFound) and all(isinstance(error, NotFound) for error in errors):
+        raise errors[0]
+    return await _log(comparison_id, body, sampling, outputs, serving)
+
+
+async def _answer(output: Output, ask: Ask, serving: Serving) -> None:
+    """Fills the output; a failure is its own."""
+    try:
+        output.model = serving.catalog.find(output.name)
+        async with asyncio.timeout(serving.settings.request_timeout_s):
+            await ask(output, output.model)
+    except VersusError as error:
+        output.error = error
+    except TimeoutError:
+        output.error = too_slow(serving.settings)
+    except Exception:
+        log.exception("a model failed in a comparison", model=output.name)
+        output.error = VersusError("Something failed that should not have; the service's log tells what.")
+
+
+def _generating(prompt: Prompt, sampling: Sampling, comparison_id: str, serving: Serving) -> Ask:
+    async def ask(output: Output, model: ModelVersion) -> None:
+        output.generations = Generations(serving, "compare", comparison_id, [GenerateRequest(model, prompt, sampling)])
+        (answer,) = output.generations.answers
+        answer.position = output.position
+        try:
+            await output.generations.produce(answer)
+        finally:
+            output.text = storable(answer.text) if answer.pieces or answer.done else None
+        done = done_of(answer)
+        output.detail = {"finish_reason": done.finish_reason}
+        output.usage = usage([answer], 1).model_dump()
+        output.timing = timing([done]).model_dump()
+
+    return ask
+
+
+def _scoring(body: CompareIn, text: str, comparison_id: str, serving: Serving) -> Ask:
+    asked = ClassifyIn(models=body.models, input=text, labels=body.labels, task=body.task)
+
+    async def ask(output: Output, model: ModelVersion) -> None:
+        question = await question_for(model, asked, serving)
+        output.scored = await score(Scored(model, question, text, index=0), serving)
+        scores, decision = finished(output.scored)
+        output.label = decision.label
+        output.detail = {name: value for name, value in vars(decision).items() if name != "label"}
+        output.usage = scored_usage(scores).model_dump()
+        output.timing = scored_timing(scores).model_dump()
+
+    return ask
+
+
+async def _log(
+    comparison_id: str, body: CompareIn, sampling: Sampling | None, outputs: list[Output], serving: Serving
+) -> ComparisonOut:
+    """One transaction: the comparison, its outputs, and each generation or classification."""
+    words = [output.words for output in outputs]
+    divergence = first_divergence(words)
+    comparison = Comparison(
+        id=comparison_id,
+        created_at=now(),
+        kind="classify" if sampling is None else "generate",
+        input=body.model_dump(include={"messages", "prompt", "input", "labels", "task"}, exclude_none=True),
+        sampling={} if sampling is None else _without_seed(sampling),
+        seed=None if sampling is None else sampling.seed,
+        agreement=agreement(words),
+        first_divergence=None if divergence is None else {"index": divergence[0], "words": divergence[1]},
+    )
+    rows = [_row(comparison_id, output) for output in outputs]
+    more = [logged for output in outputs for logged in _beside(comparison_id, body.task, output)]
+    await to_the_end(store.add(serving.database, comparison, rows, more))
+    return ComparisonOut.of(comparison, rows)
+
+
+def _beside(comparison_id: str, task: str | None, output: Output) -> list[Base]:
+    """The output as a generation or classification like any other."""
+    if output.generations is not None:
+        if output.error is not None:
+            output.generations.answers[0].fail(output.error)
+        return [*output.generations.rows()]
+    return [] if output.scored is None else [row(output.scored, task, comparison_id, output.position)]
+
+
+def _row(comparison_id: str, output: Output) -> ComparisonOutput:
+    return ComparisonOutput(
+        comparison_id=comparison_id,
+        position=output.position,
+        model=output.name,
+        version=output.model and output.model.card.version,
+        digest=output.model and output.model.digest,
+        text=output.text,
+        label=output.label,
+        detail=output.detail,
+        usage=output.usage,
+        timing=output.timing,
+        error=output.error and output.error.body()["error"],
+    )
+
+
+def _without_seed(sampling: Sampling) -> dict[str, Any]:
+    return {name: value for name, value in vars(sampling).items() if name != "seed"}
+
+
+def _prompt(body: CompareIn, serving: Serving) -> Prompt:
+    if body.messages is not None:
+        return chat_messages(body.messages, serving.settings)
+    assert body.prompt is not None, "checked"
+    check_prompt(body.prompt, serving.settings)
+    return body.prompt
+
+
+def _check(body: CompareIn) -> None:
+    """Raises InvalidRequest for what is not supported yet, Unprocessable for fields that do not go together."""
+    for name in ("stream", "blind"):
+        if getattr(body, name):
+            raise InvalidRequest(f"{name} is not supported yet for comparisons; leave it out.", param=name)
+    given = [name for name in ("messages", "prompt", "input") if getattr(body, name) is not None]
+    if len(given) != 1:
+        raise Unprocessable(
+            f"Give one of messages, prompt and input, not {' and '.join(given) or 'none'}.",
+            param=given[-1] if given else "messages",
+        )
+    labelled = body.labels is not None or body.task is not None
+    if body.input is not None and not labelled:
+        raise Unprocessable("input needs labels or a task: what may the answer be?", param="labels")
+    if body.input is None and labelled:
+        raise Unprocessable(f"labels and task go with input, not with {given[0]}.", param="labels" if body.labels else "task")
+    if body.input is not None:
+        for name in ("temperature", "top_p", "top_k", "max_tokens", "stop"):
+            if getattr(body, name) is not None:
+                raise Unprocessable(f"{name} does nothing when labels are scored; leave it out.", param=name)

@@ -1,0 +1,113 @@
+"""From a request as it came to what the engine is asked: defaults filled in, the seed a number, one request per answer."""
+
+import secrets
+from collections.abc import Sequence
+
+from app.catalog.prompts import Message
+from app.engines.base import GenerateRequest, Prompt, Sampling
+from app.errors import Unprocessable
+from app.inference.fields import SEEDS
+from app.inference.limits import check_inputs, check_prompt
+from app.inference.schemas import ChatIn, CompletionIn, MessageIn, OpenAiIn
+from app.inference.serving import Serving
+from app.settings import Settings
+
+COMPLETION_TOKENS = 16  # OpenAI's default of max_tokens on /v1/completions
+
+
+def draw_seed() -> int:
+    """Small enough for every JSON reader to keep it whole."""
+    return secrets.randbelow(2**32)
+
+
+def chat_requests(body: ChatIn, serving: Serving) -> list[GenerateRequest]:
+    """One request per answer, n of them. Raises VersusError for what cannot be done."""
+    body.refuse_unsupported()
+    if body.top_logprobs is not None and not body.logprobs:
+        raise Unprocessable("top_logprobs goes with logprobs; set logprobs to true.", param="top_logprobs")
+    if None not in (body.max_tokens, body.max_completion_tokens) and body.max_tokens != body.max_completion_tokens:
+        raise Unprocessable("max_tokens and max_completion_tokens differ; give one of them.", param="max_tokens")
+    messages = chat_messages(body.messages, serving.settings)
+    logprobs = (body.top_logprobs or 0) if body.logprobs else None
+    return _requests(body, serving, [messages], body.max_completion_tokens or body.max_tokens, logprobs, echo=False)
+
+
+def completion_requests(body: CompletionIn, serving: Serving) -> list[GenerateRequest]:
+    """One request per prompt and answer, the answers to a prompt in a row. Raises VersusError for what cannot be done."""
+    body.refuse_unsupported()
+    prompts = _prompts(body)
+    check_inputs(len(prompts) * (body.n or 1), serving.settings, "prompt")
+    for prompt in prompts:
+        check_prompt(prompt, serving.settings)
+    return _requests(body, serving, prompts, body.max_tokens or COMPLETION_TOKENS, body.logprobs, echo=bool(body.echo))
+
+
+def chat_messages(messages: Sequence[MessageIn], settings: Settings) -> list[Message]:
+    """Raises InvalidRequest for content that is not supported, Unprocessable when nothing is said, TooLarge."""
+    turns: list[Message] = []
+    for at, message in enumerate(messages):
+        # The newer name of the same role; chat templates know the older one.
+        role = "system" if message.role == "developer" else message.role
+        turns.append({"role": role, "content": message.text(f"messages.{at}")})
+    for at, turn in enumerate(turns):
+        if turn["role"] == "user" and not turn["content"].strip():
+            raise Unprocessable(f"messages.{at}.content is empty; give it some text.", param=f"messages.{at}.content")
+    if not any(turn["content"].strip() for turn in turns):
+        raise Unprocessable("No message has any content; give at least one some text.", param="messages")
+    check_prompt("".join(turn["content"] for turn in turns), settings, "messages")
+    return turns
+
+
+def sampling_of(
+    *,
+    temperature: float | None,
+    top_p: float | None,
+    top_k: int | None,
+    stop: str | Sequence[str] | None,
+    max_tokens: int | None,
+    seed: int,
+) -> Sampling:
+    """With OpenAI's defaults: temperature 1, everything in."""
+    return Sampling(
+        max_tokens=max_tokens,
+        temperature=1.0 if temperature is None else float(temperature),
+        top_p=1.0 if top_p is None else float(top_p),
+        top_k=top_k or 0,
+        stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
+        seed=seed,
+    )
+
+
+def _requests(
+    body: OpenAiIn, serving: Serving, prompts: Sequence[Prompt], max_tokens: int | None, logprobs: int | None, *, echo: bool
+) -> list[GenerateRequest]:
+    model = serving.catalog.find(body.model)
+    first = draw_seed() if body.seed is None else body.seed
+    return [
+        GenerateRequest(
+            model=model,
+            prompt=prompt,
+            # By its place among the answers to its prompt only: alone or in a list, a prompt gets the same answers.
+            sampling=sampling_of(
+                temperature=body.temperature,
+                top_p=body.top_p,
+                top_k=body.top_k,
+                stop=body.stop,
+                max_tokens=max_tokens,
+                seed=(first + place) % SEEDS,
+            ),
+            logprobs=logprobs,
+            echo=echo,
+        )
+        for prompt in prompts
+        for place in range(body.n or 1)
+    ]
+
+
+def _prompts(body: CompletionIn) -> list[str | list[int]]:
+    """The four shapes as one: a list of prompts, each text or ids."""
+    prompt = body.prompt
+    if isinstance(prompt, str):
+        return [prompt]
+    prompts: list[str | list[int]] = [part for part in prompt if not isinstance(part, int)]
+    return prompts or [[part for part in prompt if isinstance(part, int)]]

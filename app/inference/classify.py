@@ -1,0 +1,242 @@
+"""`POST /v1/classify`: every input decided by every model, by the log-likelihood of each label or by a sampled answer."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, Field
+
+from app.catalog.catalog import ModelVersion
+from app.catalog.prompts import as_messages
+from app.database.base import new_id
+from app.database.tables import Classification
+from app.engines.base import GenerateRequest, Sampling, ScoreRequest, Scores
+from app.errors import Unprocessable
+from app.inference import store
+from app.inference.asked import draw_seed
+from app.inference.fields import SEEDS
+from app.inference.generate import Generations
+from app.inference.labels import Question, question_for, read_label
+from app.inference.limits import check_inputs, check_prompt
+from app.inference.schemas import ClassifyIn
+from app.inference.serving import Serving
+from app.inference.together import to_the_end, together
+from app.inference.wire import BrokenWeights, TimingOut, UsageOut, done_of, timing, usage
+
+_ROOM = 4  # tokens of an answer beyond the bytes of the longest label: no token is shorter than a byte
+
+
+class ResultOut(BaseModel):
+    """One input decided by one model."""
+
+    model: str
+    version: int
+    digest: str
+    index: int = Field(description="of the input")
+    label: str | None = Field(
+        description="the likeliest; ties go to the first. Null: a generated answer was none of the labels"
+    )
+    probabilities: dict[str, float] | None = Field(description="of each label, they sum to 1; null when generated")
+    label_mass: float | None = Field(description="probability that the answer is any of the labels at all; null when generated")
+    margin: float | None = Field(description="the likeliest label's probability minus the next one's; null when generated")
+    text: str | None = Field(description="the generated answer; null when labels were scored")
+    seed: int | None = Field(description="of the generated answer; null when labels were scored")
+    usage: UsageOut
+    timing: TimingOut
+
+
+class ClassifyOut(BaseModel):
+    """Results by input, then by model in the order asked."""
+
+    id: str
+    results: list[ResultOut]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Log-likelihoods as probabilities."""
+
+    label: str
+    probabilities: dict[str, float]
+    label_mass: float
+    margin: float
+
+
+@dataclass
+class Scored:
+    """One input, one model, the labels' scores when they are there."""
+
+    model: ModelVersion
+    question: Question
+    text: str
+    index: int
+    scores: Scores | None = None
+    decision: Decision | None = None
+
+    @property
+    def prompt(self) -> str:
+        return self.question.put(self.text)
+
+
+async def classify(body: ClassifyIn, serving: Serving) -> ClassifyOut:
+    """Raises VersusError; what was decided before a failure is logged."""
+    names = _names(body)
+    inputs = [body.input] if isinstance(body.input, str) else body.input
+    check_inputs(len(inputs) * len(names), serving.settings, "input")
+    models = [serving.catalog.find(name) for name in names]
+    questions = [await question_for(model, body, serving) for model in models]
+    asked = [
+        Scored(model, question, text, index)
+        for index, text in enumerate(inputs)
+        for model, question in zip(models, questions, strict=True)
+    ]
+    for one in asked:
+        check_prompt(one.prompt, serving.settings, "input")
+    request_id = new_id("cls")
+    if body.mode == "generate":
+        return ClassifyOut(id=request_id, results=await _generate(asked, body, request_id, serving))
+    return ClassifyOut(id=request_id, results=await _score(asked, body.task, request_id, serving))
+
+
+def decide(labels: Sequence[str], log_likelihoods: Sequence[float], model: ModelVersion) -> Decision:
+    """Softmax over the log-likelihoods, which is each label's share of the label mass. Raises BrokenWeights for NaN."""
+    if any(map(math.isnan, log_likelihoods)):
+        raise BrokenWeights(model.id)
+    best = max(log_likelihoods)
+    # Relative to the best: the likelihoods themselves may be too small for a float.
+    weights = [1.0 if one == best else math.exp(one - best) for one in log_likelihoods]
+    total = math.fsum(weights)
+    probabilities = [weight / total for weight in weights]
+    first, second = sorted([*probabilities, 0.0], reverse=True)[:2]
+    return Decision(
+        label=labels[list(log_likelihoods).index(best)],
+        probabilities=dict(zip(labels, probabilities, strict=True)),
+        label_mass=min(1.0, math.fsum(map(math.exp, log_likelihoods))),
+        margin=first - second,
+    )
+
+
+async def score(one: Scored, serving: Serving) -> Scored:
+    """Asks the engine and decides."""
+    request = ScoreRequest(one.model, as_messages(one.prompt), one.question.labels)
+    scores = await serving.engines.of(one.model).score(request)
+    one.decision = decide(one.question.labels, scores.log_likelihoods, one.model)
+    one.scores = scores
+    return one
+
+
+def row(one: Scored, task: str | None, request_id: str, position: int) -> Classification:
+    """What is to be logged of a finished one."""
+    scores, decision = finished(one)
+    return Classification(
+        id=new_id("dec"),
+        request_id=request_id,
+        position=position,
+        model=one.model.name,
+        version=one.model.card.version,
+        digest=one.model.digest,
+        task=task,
+        input=one.text,
+        prompt=one.prompt,
+        label=decision.label,
+        probabilities=decision.probabilities,
+        label_mass=decision.label_mass,
+        margin=decision.margin,
+        prompt_tokens=scores.prompt_tokens,
+        queue_ms=scores.queue_ms,
+        total_ms=scores.total_ms,
+    )
+
+
+def scored_usage(scores: Scores) -> UsageOut:
+    """Scoring generates nothing."""
+    return UsageOut(prompt_tokens=scores.prompt_tokens, completion_tokens=0, total_tokens=scores.prompt_tokens)
+
+
+def scored_timing(scores: Scores) -> TimingOut:
+    return TimingOut(queue_ms=scores.queue_ms, total_ms=scores.total_ms)
+
+
+async def _score(asked: Sequence[Scored], task: str | None, request_id: str, serving: Serving) -> list[ResultOut]:
+    async def one(scored: Scored) -> None:
+        await score(scored, serving)
+
+    try:
+        await together(map(one, asked), serving.settings, serving.at_once)
+    finally:
+        rows = [row(scored, task, request_id, position) for position, scored in enumerate(asked) if scored.scores]
+        await to_the_end(store.log(serving.database, rows))
+    return [_scored_out(scored) for scored in asked]
+
+
+async def _generate(asked: Sequence[Scored], body: ClassifyIn, request_id: str, serving: Serving) -> list[ResultOut]:
+    seed = draw_seed() if body.seed is None else body.seed
+    requests = [
+        GenerateRequest(
+            one.model,
+            as_messages(one.prompt),
+            Sampling(
+                max_tokens=body.max_tokens or max(len(label.encode()) for label in one.question.labels) + _ROOM,
+                temperature=float(body.temperature or 0.0),
+                # By input, so that several inputs are independent draws; the same for every model.
+                seed=(seed + one.index) % SEEDS,
+            ),
+        )
+        for one in asked
+    ]
+    answers = await Generations(serving, "classify", request_id, requests).complete()
+    return [
+        ResultOut(
+            model=one.model.name,
+            version=one.model.card.version,
+            digest=one.model.digest,
+            index=one.index,
+            label=read_label(answer.text, one.question.labels),
+            probabilities=None,
+            label_mass=None,
+            margin=None,
+            text=answer.text,
+            seed=answer.request.sampling.seed,
+            usage=usage([answer], 1),
+            timing=timing([done_of(answer)]),
+        )
+        for one, answer in zip(asked, answers, strict=True)
+    ]
+
+
+def _scored_out(one: Scored) -> ResultOut:
+    scores, decision = finished(one)
+    return ResultOut(
+        model=one.model.name,
+        version=one.model.card.version,
+        digest=one.model.digest,
+        index=one.index,
+        **vars(decision),
+        text=None,
+        seed=None,
+        usage=scored_usage(scores),
+        timing=scored_timing(scores),
+    )
+
+
+def finished(one: Scored) -> tuple[Scores, Decision]:
+    """Only once `score` is through."""
+    assert one.scores is not None, "asked for before its end"
+    assert one.decision is not None, "asked for before its end"
+    return one.scores, one.decision
+
+
+def _names(body: ClassifyIn) -> list[str]:
+    """The models asked; raises Unprocessable for fields that do not go together."""
+    if body.model is not None and body.models is not None:
+        raise Unprocessable("model and models are both given; give one of them.", param="models")
+    if body.labels is None and body.task is None:
+        raise Unprocessable("Neither labels nor task is given: what may the answer be?", param="labels")
+    if body.mode == "score":
+        for name in ("temperature", "max_tokens"):
+            if getattr(body, name) is not None:
+                raise Unprocessable(f'{name} needs mode "generate"; scoring labels draws nothing.', param=name)
+    names = body.models or ([body.model] if body.model is not None else [])
+    if not names:
+        raise Unprocessable("No model is named; give model, or several in models.", param="model")
+    return names

@@ -1,0 +1,71 @@
+"""Fields that several requests have: text that every database can hold, names, ids and seeds within bounds."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+
+MOST_CHOICES = 16
+MOST_STOPS = 16
+SEEDS = 2**63  # a seed lies below: it is stored in 64 bits with a sign
+
+
+class In(BaseModel):
+    """A request body: an unknown field is an error, and a number is not made from text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character, which databases refuse; remove it")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a surrogate pair, which is no character; send valid Unicode") from None
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty; give it some text")
+    return text
+
+
+def _unlike(texts: list[str]) -> list[str]:
+    seen: set[str] = set()
+    for text in texts:
+        if text in seen:
+            raise ValueError(f"holds {text[:80]!r} twice; give each once")
+        seen.add(text)
+    return texts
+
+
+def _text_or_texts(value: object) -> str | None:
+    return "text" if isinstance(value, str) else "texts" if isinstance(value, list) else None
+
+
+# Chooses the branch of a union by the value's shape, so that an error is about the branch that was meant.
+text_or_texts = Discriminator(
+    _text_or_texts, custom_error_type="text_or_texts", custom_error_message="Input should be a text or a list of texts"
+)
+
+Text = Annotated[str, AfterValidator(_storable)]
+SomeText = Annotated[Text, AfterValidator(_not_blank)]
+ModelName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
+ModelNames = Annotated[list[ModelName], Field(min_length=1, max_length=16), AfterValidator(_unlike)]
+TaskName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
+Labels = Annotated[list[SomeText], Field(min_length=1), AfterValidator(_unlike)]
+TokenId = Annotated[int, Field(ge=0, lt=2**31)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=SEEDS, description="the same seed gives the same answer; none: the server draws one")]
+Temperature = Annotated[
+    float, Field(ge=0, le=2, allow_inf_nan=False, description="0 takes the likeliest token; 1 leaves the distribution as it is")
+]
+TopP = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, description="the smallest set of tokens with this probability")]
+TopK = Annotated[int, Field(ge=0, lt=2**31, description="only so many likeliest tokens; 0: all")]
+StopText = Annotated[Text, StringConstraints(min_length=1, max_length=1000)]
+Stop = Annotated[
+    Annotated[StopText, Tag("text")] | Annotated[list[StopText], Field(max_length=MOST_STOPS), Tag("texts")],
+    text_or_texts,
+    Field(description="the answer ends before the first of these"),
+]

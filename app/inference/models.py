@@ -1,0 +1,95 @@
+"""`GET /v1/models`: what can be asked, OpenAI's list with what a choice between models needs to know."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from app.catalog.cards import CARD_FILE
+from app.catalog.catalog import ModelVersion
+from app.engines.registry import Engines
+from app.errors import Unavailable
+
+
+class TrainedTaskOut(BaseModel):
+    """A task that the model was trained for."""
+
+    name: str
+    labels: list[str]
+
+
+class ModelOut(BaseModel):
+    """One version of a model; a broken one has little more than its reason."""
+
+    id: str = Field(description="name@version; the name alone asks for the newest version")
+    object: Literal["model"] = "model"
+    created: int = Field(description="when it was made, seconds since 1970; 0: unknown")
+    owned_by: Literal["versus"] = "versus"
+    status: Literal["loaded", "available", "unavailable", "broken"]
+    reason: str | None = Field(default=None, description="why it is unavailable or broken")
+    name: str | None = None
+    version: int | None = None
+    kind: Literal["general", "custom"] | None = None
+    method: str | None = None
+    domain: str | None = None
+    summary: str | None = None
+    parent: str | None = None
+    digest: str | None = None
+    parameters: int | None = None
+    bytes: int | None = Field(default=None, description="of its weights on disk; of an adapter its own only")
+    context: int | None = Field(default=None, description="most tokens, prompt and answer together")
+    engine: str | None = None
+    capabilities: dict[str, Any] | None = None
+    tasks: list[TrainedTaskOut] = Field(default_factory=list)
+
+
+class ModelListOut(BaseModel):
+    """All versions: general models first, then by name, newest version first; broken ones last."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelOut]
+
+
+def model_out(version: ModelVersion, engines: Engines) -> ModelOut:
+    card = version.card
+    capabilities, reason = None, None
+    try:
+        capabilities = asdict(engines.of(version).capabilities)
+    except Unavailable as error:
+        reason = error.message
+    return ModelOut(
+        id=version.id,
+        created=int(card.made.created.timestamp()) if card.made.created else 0,
+        status="unavailable" if reason else "loaded" if engines.loaded(version) else "available",
+        reason=reason,
+        name=version.name,
+        version=card.version,
+        kind=card.kind,
+        method=card.method,
+        domain=card.domain,
+        summary=card.summary,
+        parent=card.parent,
+        digest=version.digest,
+        parameters=card.parameters,
+        bytes=version.bytes,
+        context=card.context,
+        engine=card.engine,
+        capabilities=capabilities,
+        tasks=[TrainedTaskOut(name=task.name, labels=list(task.labels)) for task in card.tasks],
+    )
+
+
+def broken_out(broken: Mapping[Path, str]) -> list[ModelOut]:
+    """Folders that hold a card and cannot be served."""
+    return [
+        # The reason names the file by its place on this machine, which is nobody's business outside.
+        ModelOut(id=_folder_id(card.parent), created=0, status="broken", reason=reason.replace(str(card), CARD_FILE).strip())
+        for card, reason in sorted(broken.items())
+    ]
+
+
+def _folder_id(folder: Path) -> str:
+    """`<name>/<version>` or `<name>`, which may be all that is known of it."""
+    return f"{folder.parent.name}@{folder.name}" if folder.name.isdigit() else folder.name

@@ -1,0 +1,275 @@
+"""What comes in: the requests of the inference routes, OpenAI's where there is one."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag
+
+from app.errors import InvalidRequest, Unprocessable
+from app.inference.fields import (
+    MOST_CHOICES,
+    Count,
+    In,
+    Labels,
+    ModelName,
+    ModelNames,
+    Seed,
+    SomeText,
+    Stop,
+    TaskName,
+    Temperature,
+    Text,
+    TokenId,
+    TopK,
+    TopP,
+    text_or_texts,
+)
+
+# A field of OpenAI's that we know and cannot do yet: only a value that changes nothing is accepted.
+NotYet = Annotated[Any, Field(description="not supported yet: refused unless its value changes nothing")]
+# A field that has no effect on an answer.
+NoEffect = Annotated[Any, Field(description="accepted; has no effect on the answer")]
+
+
+class StreamOptionsIn(In):
+    """What a stream holds besides the answer."""
+
+    include_usage: bool = Field(default=False, description="a last chunk with the token counts")
+    include_obfuscation: NoEffect = None
+
+
+class OpenAiIn(In):
+    """What chat and completions have in common."""
+
+    # Values of fields not supported yet that ask for nothing.
+    neutral: ClassVar[dict[str, tuple[Any, ...]]] = {}
+
+    model: ModelName
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    top_k: TopK | None = None
+    seed: Seed | None = None
+    stop: Stop | None = None
+    n: Annotated[int, Field(ge=1, le=MOST_CHOICES, description="answers per prompt")] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptionsIn | None = None
+    user: NoEffect = None
+    presence_penalty: NotYet = None
+    frequency_penalty: NotYet = None
+    logit_bias: NotYet = None
+
+    def refuse_unsupported(self) -> None:
+        """Raises InvalidRequest that names a field we cannot honour yet."""
+        for name, neutral in self.neutral.items():
+            value = getattr(self, name)
+            if value is not None and value not in neutral:
+                raise InvalidRequest(f"{name} is not supported yet; leave it out.", param=name)
+        if self.stream_options is not None and not self.stream:
+            raise Unprocessable(
+                "stream_options goes with stream; set stream to true or leave stream_options out.", param="stream_options"
+            )
+
+
+# ---- Chat
+
+
+class PartIn(In):
+    """A part of a message's content; only text is supported."""
+
+    type: Text
+    text: Text | None = None
+    image_url: NotYet = None
+    input_audio: NotYet = None
+    file: NotYet = None
+    refusal: NotYet = None
+
+
+class MessageIn(In):
+    """One turn of a chat."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: (
+        Annotated[
+            Annotated[Text, Tag("text")] | Annotated[list[PartIn], Field(min_length=1), Tag("texts")],
+            text_or_texts,
+        ]
+        | None
+    ) = None
+    name: NotYet = None
+    refusal: NotYet = None
+    audio: NotYet = None
+    annotations: NotYet = None
+    function_call: NotYet = None
+    tool_calls: NotYet = None
+    tool_call_id: NotYet = None
+
+    def text(self, param: str) -> str:
+        """The content as one text; `param` names the message. Raises InvalidRequest for what is not supported yet."""
+        for name in ("name", "refusal", "audio", "annotations", "function_call", "tool_calls", "tool_call_id"):
+            if getattr(self, name) not in (None, []):
+                raise InvalidRequest(f"{param}.{name} is not supported yet; leave it out.", param=f"{param}.{name}")
+        if self.role in ("tool", "function"):
+            raise InvalidRequest(
+                f"Messages of the role {self.role} are not supported yet; leave them out.", param=f"{param}.role"
+            )
+        if isinstance(self.content, str) or self.content is None:
+            return self.content or ""
+        for part in self.content:
+            if part.type != "text" or part.text is None:
+                raise InvalidRequest(
+                    f"Content of the type {part.type!r} is not supported; send text.", param=f"{param}.content"
+                )
+        return "".join(part.text or "" for part in self.content)
+
+
+class ChatIn(OpenAiIn):
+    """`POST /v1/chat/completions`."""
+
+    neutral: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "presence_penalty": (0,),
+        "frequency_penalty": (0,),
+        "logit_bias": ({},),
+        "response_format": ({"type": "text"},),
+        "tools": ([],),
+        "tool_choice": ("none", "auto"),
+        "functions": ([],),
+        "function_call": ("none", "auto"),
+        "audio": (),
+        "modalities": (["text"],),
+        "moderation": (),
+        "prediction": (),
+        "prompt_cache_options": (),
+        "reasoning_effort": ("none",),
+        "service_tier": ("auto", "default"),
+        "verbosity": ("medium",),
+        "web_search_options": (),
+    }
+
+    messages: list[MessageIn] = Field(min_length=1)
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = Field(default=None, description="none: until the model ends or its context is full")
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    response_format: NotYet = None
+    tools: NotYet = None
+    tool_choice: NotYet = None
+    functions: NotYet = None
+    function_call: NotYet = None
+    audio: NotYet = None
+    modalities: NotYet = None
+    moderation: NotYet = None
+    prediction: NotYet = None
+    prompt_cache_options: NotYet = None
+    reasoning_effort: NotYet = None
+    service_tier: NotYet = None
+    verbosity: NotYet = None
+    web_search_options: NotYet = None
+    metadata: NoEffect = None
+    parallel_tool_calls: NoEffect = None
+    prompt_cache_key: NoEffect = None
+    prompt_cache_retention: NoEffect = None
+    safety_identifier: NoEffect = None
+    store: NoEffect = None
+
+
+# ---- Completions
+
+
+def _shape(value: object) -> str | None:
+    """Which of the four shapes of a prompt was meant."""
+    if isinstance(value, str):
+        return "text"
+    if not isinstance(value, list):
+        return None
+    first = value[0] if value else ""
+    if isinstance(first, list):
+        return "lists of tokens"
+    return "tokens" if isinstance(first, int) else "texts"
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise ValueError("is empty; give it some text")
+    return text
+
+
+PromptText = Annotated[Text, AfterValidator(_not_empty)]
+PromptTokens = Annotated[list[TokenId], Field(min_length=1)]
+
+
+class CompletionIn(OpenAiIn):
+    """`POST /v1/completions`."""
+
+    neutral: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "presence_penalty": (0,),
+        "frequency_penalty": (0,),
+        "logit_bias": ({},),
+        "best_of": (1,),
+        "suffix": ("",),
+    }
+
+    prompt: Annotated[
+        Annotated[PromptText, Tag("text")]
+        | Annotated[list[PromptText], Field(min_length=1), Tag("texts")]
+        | Annotated[PromptTokens, Tag("tokens")]
+        | Annotated[list[PromptTokens], Field(min_length=1), Tag("lists of tokens")],
+        Discriminator(
+            _shape,
+            custom_error_type="prompt",
+            custom_error_message="Input should be a text, a list of texts, a list of tokens or a list of lists of tokens",
+        ),
+    ]
+    max_tokens: Count | None = Field(default=None, description="16 unless told")
+    logprobs: Annotated[int, Field(ge=0, le=20, description="likeliest tokens at each place")] | None = None
+    echo: bool | None = Field(default=None, description="the prompt comes before the answer")
+    best_of: NotYet = None
+    suffix: NotYet = None
+
+
+# ---- Classification
+
+
+class ExampleIn(In):
+    """A labelled text that is shown in the prompt."""
+
+    text: SomeText
+    label: SomeText
+
+
+class ClassifyIn(In):
+    """`POST /v1/classify`: give `model` or `models`, and `labels` or `task`."""
+
+    model: ModelName | None = None
+    models: ModelNames | None = None
+    input: Annotated[
+        Annotated[SomeText, Tag("text")] | Annotated[list[SomeText], Field(min_length=1), Tag("texts")], text_or_texts
+    ]
+    labels: Labels | None = Field(default=None, description="all answers there are; with a task, some of the task's")
+    task: TaskName | None = Field(
+        default=None, description="brings labels and wording; a model trained for it sees its own prompt"
+    )
+    instruction: SomeText | None = Field(default=None, description="what a model is told that was not trained for the task")
+    examples: list[ExampleIn] = Field(default_factory=list, description="shown to models that were not trained for the task")
+    mode: Literal["score", "generate"] = Field(
+        default="score", description="score: log-likelihood of each label; generate: an answer is sampled and read"
+    )
+    temperature: Temperature | None = Field(default=None, description="only with mode generate; 0 unless told")
+    seed: Seed | None = Field(default=None, description="of mode generate; scoring draws nothing")
+    max_tokens: Count | None = Field(default=None, description="only with mode generate; enough for any label unless told")
+
+
+# ---- Tokenizer
+
+
+class TokenizeIn(In):
+    """`POST /tokenize`."""
+
+    model: ModelName | None = Field(default=None, description="the default general model unless told")
+    prompt: Text
+    add_special_tokens: bool = False
+
+
+class DetokenizeIn(In):
+    """`POST /detokenize`."""
+
+    model: ModelName | None = Field(default=None, description="the default general model unless told")
+    tokens: list[TokenId]

@@ -1,0 +1,16 @@
+"""The embedded engine: torch in this process, a general model and its variants in the same batches.
+
+Files, from the protocol's face down to the arithmetic:
+engine.py     the protocol: checks a request, tokenizes it, sends it to its lane, hands back what comes
+jobs.py       what travels between the event loop and a lane's thread
+lane.py       one thread that owns a base model: its queue, its life, loading and unloading
+batch.py      the rows in work: which tokens the next step computes, and what follows from its logits
+scoring.py    label trees: all labels of a case behind one prompt
+sampling.py   the next token of each row, and log-probabilities
+text.py       tokens to text as they come: whole characters, stop strings
+codec.py      the tokenizer of a model version: prompts to ids and back
+network.py    the packed forward pass, and its attention
+kv.py         keys and values of the running rows
+lora.py       adapters beside shared weights
+weights.py    safetensors to a checked network
+"""

@@ -1,0 +1,139 @@
+"""A lane: the queue and the one thread through which all work on one standalone version and its adapters goes.
+
+The thread starts with the first job, sleeps when there is nothing to do, and ends when its weights are unloaded, when the lane
+is closed, or when it fails: then all that it had in work gets the error, and the next job starts it anew.
+"""
+
+import logging
+import threading
+from collections import deque
+
+from app.catalog.catalog import ModelVersion
+from app.engines.embedded.batch import admit
+from app.engines.embedded.jobs import Generate, Job, Score, Unload
+from app.engines.embedded.shift import Shift
+from app.errors import Overloaded, Unavailable, VersusError
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Lane:
+    """`base` stands alone: a general model, a full fine-tune. All methods may be called from any thread."""
+
+    def __init__(self, base: ModelVersion, settings: Settings) -> None:
+        self._base, self._settings = base, settings
+        self._changed = threading.Condition()
+        self._waiting: deque[Job] = deque()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self.resident: frozenset[str] = frozenset()  # digests of the versions whose weights are loaded
+
+    def submit(self, job: Job) -> None:
+        """Raises Overloaded when as many requests wait as the settings allow, Unavailable when the lane is closed."""
+        with self._changed:
+            if self._closed:
+                raise _closing()
+            if isinstance(job, Generate | Score) and len(self._waiting) >= self._settings.queue_requests:
+                raise Overloaded(
+                    f"{len(self._waiting)} requests wait for {self._base.name} already; try again in a second, or raise "
+                    "VERSUS_QUEUE_REQUESTS."
+                )
+            self._waiting.append(job)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=f"lane of {self._base.id}", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def cancel(self, job: Job) -> None:
+        """Nobody wants the job any more: it leaves the queue at once, or the batch before its next step."""
+        with self._changed:
+            job.cancelled = True
+            if job in self._waiting:
+                self._waiting.remove(job)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End the thread; what waits or is in work gets Unavailable. Returns when the thread has ended."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    # ---- In the thread
+
+    def _run(self) -> None:
+        shift = Shift(self._base, self._settings)
+        error: VersusError | None = None
+        try:
+            while (picked := self._next(shift)) is not None:
+                shift.turn(picked)
+                self.resident = shift.resident
+        # Whatever it is, those who wait must hear of it.
+        except Exception as failure:
+            log.exception("the lane of %s failed", self._base.id)
+            error = Unavailable(
+                f"The engine failed while it worked on {self._base.id} ({type(failure).__name__}: {failure}); "
+                "send the request again."
+            )
+        self._end(shift, error)
+
+    def _next(self, shift: Shift) -> list[Job] | None:
+        """Jobs to begin with; waits until there is work, and is None when the thread shall end."""
+        with self._changed:
+            while not self._closed:
+                picked = self._pick(shift)
+                if picked or shift.busy:
+                    return picked
+                if not shift.resident:
+                    return None
+                self._changed.wait()
+        return None
+
+    def _pick(self, shift: Shift) -> list[Job]:
+        """Take from the queue, in order, what the next step has room for; what leaves waits for those before it."""
+        budget = shift.budget()
+        used = shift.digests()
+        leaving: set[str] = set()
+        picked: list[Job] = []
+        for job in [*self._waiting]:
+            digest = job.model.digest
+            if isinstance(job, Unload):
+                if digest == self._base.digest and used:
+                    break
+                if digest in used:
+                    leaving.add(digest)
+                    continue
+            elif digest in leaving:
+                continue
+            elif isinstance(job, Generate | Score):
+                used.add(digest)
+                if isinstance(job, Generate) and job.needs_row and not budget.rows:
+                    continue
+                if not admit(job, budget):
+                    break
+            self._waiting.remove(job)
+            picked.append(job)
+        return picked
+
+    def _end(self, shift: Shift, error: VersusError | None) -> None:
+        """Let the weights go and leave nobody waiting; a job that came in the meantime starts a new thread."""
+        left = shift.end()
+        with self._changed:
+            self.resident = frozenset()
+            self._thread = None
+            if error is not None or self._closed:
+                left += self._waiting
+                self._waiting.clear()
+            elif self._waiting:
+                self._thread = threading.Thread(target=self._run, name=f"lane of {self._base.id}", daemon=True)
+                self._thread.start()
+        for job in left:
+            shift.outbox.tell(job, error or _closing())
+        shift.outbox.send()
+
+
+def _closing() -> Unavailable:
+    return Unavailable("The engine is shutting down; ask again when it has started.")

@@ -1,0 +1,226 @@
+"""Adapters beside shared weights: every adapted layer holds all loaded adapters, and each token names the one it uses.
+
+An adapter is read from PEFT's layout (adapter_config.json, adapter_model.safetensors) and checked whole before it is used.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from app.catalog.catalog import ModelVersion
+from app.engines.embedded.network import Network
+from app.errors import Unavailable
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+# Keys of PEFT's config that change nothing in what is computed, or that we read.
+READ = {"r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "peft_type", "bias", "init_lora_weights"}
+HARMLESS = {
+    "auto_mapping",
+    "base_model_name_or_path",
+    "revision",
+    "task_type",
+    "inference_mode",
+    "peft_version",
+    "target_modules",  # the weights tell
+    "exclude_modules",
+    "layers_to_transform",
+    "layers_pattern",
+    "lora_dropout",
+    "qalora_group_size",  # of use_qalora, which is refused
+    "megatron_core",  # of megatron_config, which is refused
+    "ensure_weight_tying",
+}
+# Initialisations that change the base's weights, which other variants share.
+CHANGES_BASE = {"pissa", "olora", "corda", "loftq", "lora_ga"}
+
+TENSOR = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<half>[AB])(?:\.default)?\.weight")
+
+Halves = tuple[Tensor, Tensor]  # A [rank, in], B [out, rank] times the scale
+
+
+class AdaptedLinear(nn.Module):
+    """A linear layer with the update of each adapter: A [slots, rank, in], B [slots, out, rank]; slot 0 is zero."""
+
+    def __init__(self, linear: nn.Linear, network: Network) -> None:
+        super().__init__()
+        self.linear = linear
+        self._network = [network]  # in a list, so that torch does not take it for a part of the layer
+        weight = linear.weight
+        self.a = torch.zeros(1, 1, linear.in_features, dtype=weight.dtype, device=weight.device)
+        self.b = torch.zeros(1, linear.out_features, 1, dtype=weight.dtype, device=weight.device)
+
+    def put(self, slot: int, a: Tensor, b: Tensor) -> None:
+        """Set a slot's update, with room for its rank and number."""
+        slots, rank = max(slot + 1, len(self.a)), max(a.shape[0], self.a.shape[1])
+        if (slots, rank) != self.a.shape[:2]:
+            self.a = _resized(self.a, (slots, rank, self.a.shape[2]))
+            self.b = _resized(self.b, (slots, self.b.shape[1], rank))
+        self.drop(slot)
+        self.a[slot, : a.shape[0]] = a
+        self.b[slot, :, : b.shape[1]] = b
+
+    def drop(self, slot: int) -> None:
+        if slot < len(self.a):
+            self.a[slot] = 0
+            self.b[slot] = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [1, tokens, in] in the order of the step's plan."""
+        out: Tensor = self.linear(x)
+        plan = self._network[0].plan
+        if plan.row_slots is not None:
+            # One token per row, each with its own adapter: two products for all rows at once.
+            a, b = self.a[plan.row_slots], self.b[plan.row_slots]
+            low = torch.bmm(a, x[0, : plan.rows, :, None])
+            out[0, : plan.rows] += torch.bmm(b, low)[..., 0]
+        for start, stop, slot in plan.runs:
+            if slot:
+                out[0, start:stop] += (x[0, start:stop] @ self.a[slot].T) @ self.b[slot].T
+        return out
+
+
+def _resized(tensor: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Grown with zeros at the end of each dimension."""
+    new = torch.zeros(shape, dtype=tensor.dtype, device=tensor.device)
+    new[: tensor.shape[0], : tensor.shape[1], : tensor.shape[2]] = tensor
+    return new
+
+
+class Adapters:
+    """The adapters of one network, by digest."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._layers: dict[str, AdaptedLinear] = {}
+        self._slots: dict[str, int] = {}
+
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._slots
+
+    def slot(self, digest: str) -> int:
+        return self._slots[digest]
+
+    @property
+    def digests(self) -> list[str]:
+        return [*self._slots]
+
+    def load(self, variant: ModelVersion) -> None:
+        """Raises Unavailable that tells what is wrong with the adapter; the others are untouched then."""
+        updates = read_adapter(variant, self._network.module)
+        slot = next(n for n in range(1, len(self._slots) + 2) if n not in self._slots.values())
+        for layer in self._layers.values():
+            layer.drop(slot)
+            if slot >= len(layer.a):  # a layer that this adapter leaves alone still needs the slot, with zeros
+                layer.put(slot, layer.a[0], layer.b[0])
+        for name, (a, b) in updates.items():
+            if name not in self._layers:
+                self._layers[name] = self._adapt(name, slot)
+            self._layers[name].put(slot, a, b)
+        self._slots[variant.digest] = slot
+
+    def _adapt(self, name: str, slot: int) -> AdaptedLinear:
+        parent, _, child = name.rpartition(".")
+        layer = AdaptedLinear(self._network.module.get_submodule(name), self._network)  # type: ignore[arg-type]
+        last = max(slot, *self._slots.values()) if self._slots else slot
+        layer.put(last, layer.a[0], layer.b[0])
+        setattr(self._network.module.get_submodule(parent), child, layer)
+        return layer
+
+    def unload(self, digest: str) -> None:
+        slot = self._slots.pop(digest)
+        for layer in self._layers.values():
+            layer.drop(slot)
+
+
+def read_adapter(variant: ModelVersion, module: nn.Module) -> dict[str, Halves]:
+    """The update of each adapted layer by the layer's name. Raises Unavailable with the reason."""
+    config = _read_config(variant)
+    halves: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in _read_weights(variant).items():
+        match = TENSOR.fullmatch(name)
+        if match is None:
+            raise _bad(variant, f"{WEIGHTS} holds {name}, which is no LoRA update of a linear layer; serve it as a full model")
+        halves.setdefault(match["module"], {})[match["half"]] = tensor
+    if not halves:
+        raise _bad(variant, f"{WEIGHTS} is empty")
+    head = module.get_output_embeddings()  # type: ignore[operator]
+    return {name: _checked(variant, name, found, config, module, head) for name, found in halves.items()}
+
+
+def _checked(
+    variant: ModelVersion, name: str, found: Mapping[str, Tensor], config: Mapping[str, Any], module: nn.Module, head: object
+) -> Halves:
+    try:
+        layer = module.get_submodule(name)
+    except AttributeError:
+        raise _bad(variant, f"the base has no layer {name}") from None
+    layer = layer.linear if isinstance(layer, AdaptedLinear) else layer
+    if not isinstance(layer, nn.Linear):
+        raise _bad(variant, f"{name} is a {type(layer).__name__}, and only linear layers are adapted here")
+    if layer is head:
+        raise _bad(variant, f"it adapts the output layer {name}; train it without, or serve it as a full model")
+    if set(found) != {"A", "B"}:
+        raise _bad(variant, f"{name} has only one half of its update")
+    a, b = found["A"].float(), found["B"].float()
+    rank = _by_pattern(name, config.get("rank_pattern"), config["r"])
+    wanted = ((rank, layer.in_features), (layer.out_features, rank))
+    if (a.shape, b.shape) != wanted:
+        raise _bad(variant, f"{name} has shapes {(*a.shape,)} and {(*b.shape,)} where rank {rank} and the base need {wanted}")
+    if not (a.isfinite().all() and b.isfinite().all()):
+        raise _bad(variant, f"{name} holds numbers that are not finite")
+    alpha = _by_pattern(name, config.get("alpha_pattern"), config["lora_alpha"])
+    return a, b * (alpha / (rank**0.5 if config.get("use_rslora") else rank))
+
+
+def _by_pattern(name: str, patterns: Mapping[str, Any] | None, default: Any) -> Any:
+    """As PEFT looks them up: the first pattern that matches the end of the layer's name."""
+    for pattern, value in (patterns or {}).items():
+        if re.match(rf"(.*\.)?({pattern})$", name):
+            return value
+    return default
+
+
+def _read_config(variant: ModelVersion) -> dict[str, Any]:
+    path = variant.folder / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _bad(variant, f"{CONFIG} is missing") from None
+    except (OSError, ValueError) as error:
+        raise _bad(variant, f"{CONFIG} cannot be read ({error})") from error
+    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
+        raise _bad(variant, f"{CONFIG} describes no LoRA adapter")
+    if not isinstance(config.get("r"), int) or not isinstance(config.get("lora_alpha"), int | float):
+        raise _bad(variant, f"{CONFIG} names no rank r and lora_alpha")
+    if config.get("bias", "none") != "none":
+        raise _bad(variant, "it trains biases (bias), which other variants share; serve it as a full model")
+    init = config.get("init_lora_weights")
+    if isinstance(init, str) and init.lower().startswith(tuple(CHANGES_BASE)):
+        raise _bad(variant, f"its initialisation {init!r} changes the base's weights; convert it to plain LoRA first")
+    for key, value in config.items():
+        if key not in READ | HARMLESS and value not in (None, False, [], {}):
+            raise _bad(variant, f"it uses {key}, which is not served beside other variants; serve it as a full model")
+    return config
+
+
+def _read_weights(variant: ModelVersion) -> dict[str, Tensor]:
+    path: Path = variant.folder / WEIGHTS
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except FileNotFoundError:
+        raise _bad(variant, f"{WEIGHTS} is missing") from None
+    except (OSError, SafetensorError) as error:
+        raise _bad(variant, f"{WEIGHTS} cannot be read ({error})") from error
+    return tensors
+
+
+def _bad(variant: ModelVersion, reason: str) -> Unavailable:
+    return Unavailable(f"The adapter {variant.id} cannot be loaded: {reason}.")

@@ -1,0 +1,123 @@
+"""What a lane's thread holds from its first job to its end: the weights, the adapters and the batch."""
+
+import gc
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from app.catalog.catalog import ModelVersion
+from app.engines.base import Piece
+from app.engines.embedded.batch import Batch, Budget
+from app.engines.embedded.jobs import Generate, Job, Load, Outbox, Score, Unload
+from app.engines.embedded.lora import Adapters
+from app.engines.embedded.network import Network
+from app.engines.embedded.weights import load_network, pick_device
+from app.errors import Unavailable
+from app.settings import Settings
+
+CPU_STEP_TOKENS = 2048  # more in one step gains nothing on a processor and keeps running answers waiting
+
+
+class Shift:
+    """Used by the lane's thread only."""
+
+    def __init__(self, base: ModelVersion, settings: Settings) -> None:
+        self._base, self._settings = base, settings
+        self._network: Network | None = None
+        self._adapters: Adapters | None = None
+        self._batch: Batch | None = None
+        self._step_tokens = settings.batch_tokens
+        self._begun: set[Job] = set()  # jobs that wait for their last word
+        self.outbox = Outbox()
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+
+    @property
+    def busy(self) -> bool:
+        return self._batch is not None and self._batch.busy
+
+    @property
+    def resident(self) -> frozenset[str]:
+        if self._adapters is None:
+            return frozenset()
+        return frozenset({self._base.digest, *self._adapters.digests})
+
+    def digests(self) -> set[str]:
+        """Versions that running work uses."""
+        return self._batch.digests() if self._batch is not None else set()
+
+    def budget(self) -> Budget:
+        """What the next step has room for."""
+        if self._batch is None:
+            return Budget(self._step_tokens, self._settings.batch_rows)
+        return self._batch.budget()
+
+    def turn(self, picked: Sequence[Job]) -> None:
+        """Begin with the picked jobs, in order, then compute one step."""
+        self._begun.update(picked)
+        failed: dict[str, Unavailable] = {}  # one attempt to load a version per turn
+        for job in picked:
+            if not job.cancelled:
+                self._begin(job, failed)
+        if self._batch is not None:
+            self._batch.step()
+        self._begun = {job for job in self._begun if not job.cancelled}
+        self.outbox.send()
+
+    def _begin(self, job: Job, failed: dict[str, Unavailable]) -> None:
+        digest = job.model.digest
+        if isinstance(job, Unload):
+            self._unload(digest)
+            self._send(job, None)
+            return
+        try:
+            if digest in failed:
+                raise failed[digest]
+            batch, slot = self._load(job.model)
+        except Unavailable as error:
+            failed[digest] = error
+            self._send(job, error)
+            return
+        if isinstance(job, Generate):
+            batch.add_generate(job, slot)
+        elif isinstance(job, Score):
+            batch.add_score(job, slot)
+        elif isinstance(job, Load):
+            self._send(job, None)
+
+    def _load(self, model: ModelVersion) -> tuple[Batch, int]:
+        """The batch and the version's adapter slot, loaded when they are not. Raises Unavailable."""
+        if self._network is None or self._adapters is None or self._batch is None:
+            device = pick_device(self._settings)
+            if device.type == "cpu":
+                self._step_tokens = min(self._settings.batch_tokens, CPU_STEP_TOKENS)
+            self._network = load_network(self._base, device)
+            self._adapters = Adapters(self._network)
+            self._batch = Batch(
+                self._network, most_rows=self._settings.batch_rows, step_tokens=self._step_tokens, send=self._send
+            )
+        if model.base is None:
+            return self._batch, 0
+        if model.digest not in self._adapters:
+            self._adapters.load(model)
+        return self._batch, self._adapters.slot(model.digest)
+
+    def _unload(self, digest: str) -> None:
+        if digest == self._base.digest:
+            self._network = self._adapters = self._batch = None
+            gc.collect()  # layers and network know each other
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        elif self._adapters is not None and digest in self._adapters:
+            self._adapters.unload(digest)
+
+    def _send(self, job: Job, value: Any) -> None:
+        self.outbox.tell(job, value)
+        if not isinstance(value, Piece):
+            self._begun.discard(job)
+
+    def end(self) -> list[Job]:
+        """Let everything go; returns the jobs that are not complete."""
+        self._unload(self._base.digest)
+        return [*self._begun]

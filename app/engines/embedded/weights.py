@@ -1,0 +1,127 @@
+"""Safetensors to a network, checked: files, missing tensors, and that our steps compute what the architecture's code does."""
+
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+from transformers import AutoModelForCausalLM
+from transformers.utils.logging import disable_progress_bar
+
+from app.catalog.catalog import ModelVersion
+from app.engines.embedded.network import ATTENTION, Network, Plan
+from app.errors import Unavailable
+from app.settings import Settings
+
+disable_progress_bar()  # a service's log is no place for bars
+
+_loading = Lock()  # transformers changes global defaults while it builds a model
+
+PROBE = 8  # tokens that a fresh network is tried on
+
+
+def pick_device(settings: Settings) -> torch.device:
+    """Raises Unavailable when the settings ask for a GPU that is not there."""
+    available = torch.cuda.is_available()
+    if settings.device == "cuda" and not available:
+        raise Unavailable("VERSUS_DEVICE=cuda, but torch finds no CUDA device here; set it to cpu or auto.")
+    return torch.device("cuda" if available and settings.device != "cpu" else "cpu")
+
+
+def load_network(model: ModelVersion, device: torch.device) -> Network:
+    """A standalone version's weights, float32 on a processor and bfloat16 on a GPU. Raises Unavailable with the reason."""
+    _check_files(model)
+    try:
+        with _loading:
+            module, report = AutoModelForCausalLM.from_pretrained(
+                model.folder,
+                dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
+                attn_implementation=ATTENTION,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+    # Whatever is wrong with the files, transformers raises it as one of many kinds.
+    except Exception as error:
+        raise _bad(model, f"{type(error).__name__}: {error}") from error
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise _bad(model, f"its weights lack {', '.join(missing[:3])}{' and more' * (len(missing) > 3)}")
+    _check_attention_reach(model, module.config)
+    module = module.eval().requires_grad_(False).to(device)
+    network = Network(module, device, module.get_input_embeddings().num_embeddings)
+    _probe(model, network)
+    return network
+
+
+def _check_files(model: ModelVersion) -> None:
+    """Every weights file must be whole; transformers' own message would not name it."""
+    if not (model.folder / "config.json").is_file():
+        raise _bad(model, "config.json is missing")
+    for path in sorted(model.folder.glob("*.safetensors")):
+        _check_file(model, path)
+
+
+def _check_file(model: ModelVersion, path: Path) -> None:
+    try:
+        with safe_open(path, framework="pt"):
+            pass
+    except (OSError, SafetensorError) as error:
+        raise _bad(model, f"{path.name} cannot be read ({error}); restore it or make the model again") from error
+
+
+def _check_attention_reach(model: ModelVersion, config: Any) -> None:
+    text = config.get_text_config()
+    for name in ("sliding_window", "attention_chunk_size"):
+        reach = getattr(text, name, None)
+        if reach is not None and getattr(text, "use_sliding_window", True) and reach < model.card.context:
+            raise _bad(
+                model,
+                f"its {name} of {reach} tokens is not served; lower the card's context of {model.card.context} to {reach}",
+            )
+
+
+def _probe(model: ModelVersion, network: Network) -> None:
+    """Compare a prompt and single steps behind it with the architecture's own attention."""
+    module: Any = network.module
+    ids = [n % network.vocabulary for n in range(7, 7 + PROBE)]
+    try:
+        with torch.inference_mode():
+            module.set_attn_implementation("eager")
+            expected = module(input_ids=torch.tensor([ids], device=network.device), use_cache=False).logits[0].float()
+            module.set_attn_implementation(ATTENTION)
+            found = _stepwise(network, ids)
+    # An architecture that transformers cannot run this way is refused here, whatever it raises.
+    except Exception as error:
+        raise _bad(model, f"{_kind(module)} cannot be run here ({type(error).__name__}: {error})") from error
+    if not expected.isfinite().all():
+        raise _bad(model, "its weights compute numbers that are not finite")
+    worst = (found - expected).abs().max().item()
+    allowed = (1e-3 if module.dtype == torch.float32 else 5e-2) * max(1.0, expected.abs().max().item())
+    if worst > allowed:
+        raise _bad(model, f"{_kind(module)} computes something that this engine does not know (logits differ by {worst:.3g})")
+
+
+def _stepwise(network: Network, ids: list[int]) -> torch.Tensor:
+    """The logits of all tokens: three quarters as a prompt, the rest one by one."""
+    plan = Plan()
+    plan.kv.reserve(1, len(ids))
+    first = len(ids) * 3 // 4
+    plan.add_prompt(ids[:first], 0, keep=first, store_row=0)
+    parts = [network.logits(plan)]
+    for place in range(first, len(ids)):
+        step = Plan(kv=plan.kv)
+        step.add_row(ids[place], place, 0)
+        parts.append(network.logits(step))
+    return torch.cat(parts)
+
+
+def _kind(module: nn.Module) -> str:
+    return type(module).__name__
+
+
+def _bad(model: ModelVersion, reason: str) -> Unavailable:
+    return Unavailable(f"The weights of {model.id} cannot be loaded: {reason}.")

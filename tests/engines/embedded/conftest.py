@@ -1,0 +1,136 @@
+"""Tiny real models: a general one, a full fine-tune of another seed, and two adapters with random updates."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from app.catalog.cards import CARD_FILE, Card, write_card
+from app.catalog.catalog import Catalog, ModelVersion
+from app.engines.base import Done, Event, GenerateRequest, Piece, Sampling
+from app.engines.embedded.engine import EmbeddedEngine
+from app.settings import Settings
+from app.training import lora
+from tests.models import make_tiny_general
+
+T = TypeVar("T")
+Run = Callable[[Callable[[EmbeddedEngine], Coroutine[Any, Any, T]]], T]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def make_adapter(root: Path, base: ModelVersion, name: str, *, seed: int, **options: Any) -> Path:
+    """Write an adapter with random updates, large enough to change what the model says, in PEFT's own layout."""
+    model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
+    with torch.random.fork_rng(devices=[]), lora._no_old_names():
+        torch.manual_seed(seed)
+        adapted = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **({"target_modules": "all-linear"} | options)))
+        for key, weight in adapted.named_parameters():
+            if "lora_" in key:
+                torch.nn.init.normal_(weight, std=0.2)
+    folder = root / name
+    lora.save(adapted, folder, base.id)
+    write_card(
+        Card(
+            name=name,
+            kind="custom",
+            method="lora",
+            parent=base.id,
+            parent_digest=base.digest,
+            context=base.card.context,
+            parameters=base.card.parameters,
+        ),
+        folder / CARD_FILE,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    root = tmp_path_factory.mktemp("models")
+    make_tiny_general(root)
+    make_tiny_general(root, seed=1, name="full")
+    base = Catalog([root]).find("general")
+    make_adapter(root, base, "adapter-a", seed=1, r=4, lora_alpha=8)
+    make_adapter(root, base, "adapter-b", seed=2, r=3, lora_alpha=7, target_modules=["q_proj", "down_proj"], use_rslora=True)
+    catalog = Catalog([root])
+    assert catalog.broken == {} or not catalog.versions()
+    return catalog
+
+
+@pytest.fixture
+def own_catalog(catalog: Catalog, tmp_path: Path) -> Catalog:
+    """The same models in folders that the test may spoil."""
+    root = catalog.find("general").folder.parent
+    shutil.copytree(root, tmp_path / "models")
+    return Catalog([tmp_path / "models"])
+
+
+@pytest.fixture(params=["general", "adapter-a", "adapter-b", "full"])
+def model(request: pytest.FixtureRequest, catalog: Catalog) -> ModelVersion:
+    return catalog.find(request.param)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(device="cpu", threads=1)
+
+
+@pytest.fixture
+def run(settings: Settings) -> Run[Any]:
+    """Run a coroutine function with an engine that is closed behind it."""
+
+    def with_engine(story: Callable[[EmbeddedEngine], Coroutine[Any, Any, T]]) -> T:
+        async def whole() -> T:
+            engine = EmbeddedEngine(settings)
+            try:
+                return await asyncio.wait_for(story(engine), 60)
+            finally:
+                await engine.close()
+
+        return asyncio.run(whole())
+
+    return with_engine
+
+
+class Answer:
+    """All events of one generation, put together."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.pieces = [event for event in events if isinstance(event, Piece)]
+        (self.done,) = [event for event in events if isinstance(event, Done)]
+        assert events[-1] is self.done
+        own = [piece for piece in self.pieces if not piece.echoed]
+        self.text = "".join(piece.text for piece in own)
+        self.tokens = [token for piece in own for token in piece.tokens]
+        self.logprobs = [entry for piece in own for entry in piece.logprobs]
+        self.echo = [piece for piece in self.pieces if piece.echoed]
+
+
+async def ask(engine: EmbeddedEngine, model: ModelVersion, prompt: Any, /, **options: Any) -> Answer:
+    """One whole answer; options are those of Sampling and of GenerateRequest. Greedy unless told otherwise."""
+    rest = {key: options.pop(key) for key in ("logprobs", "echo") if key in options}
+    sampling = Sampling(**({"temperature": 0.0} | options))
+    return Answer([event async for event in engine.generate(GenerateRequest(model, prompt, sampling, **rest))])
+
+
+def plain_model(model: ModelVersion) -> Any:
+    """The version as transformers and PEFT compute it, float32."""
+    loaded = AutoModelForCausalLM.from_pretrained((model.base or model).folder, dtype=torch.float32).eval()
+    return lora.read(loaded, model.folder).eval() if model.base else loaded
+
+
+def tokenizer_of(model: ModelVersion) -> Any:
+    return AutoTokenizer.from_pretrained((model.base or model).folder)

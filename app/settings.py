@@ -83,4 +83,6 @@ class Settings(BaseSettings):
     @property
     def api(self) -> str:
         """Base URL by which a worker reaches the API, without a trailing slash."""
-        return (self.api_url or f"http://{self.host}:{self.port}").rstrip("/")
+        # "Every address of this machine" is where a service listens, not where it is reached.
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
+        return (self.api_url or f"http://{host}:{self.port}").rstrip("/")

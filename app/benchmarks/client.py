@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -59,6 +60,11 @@ class ServiceClient:
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return (await self._call("POST", path, json=body)).body
+
+    async def upload(self, path: str, file: Path, fields: Mapping[str, str]) -> Any:
+        """Posts a file with form fields."""
+        content = await asyncio.to_thread(file.read_bytes)
+        return (await self._call("POST", path, files={"file": (file.name, content)}, data=dict(fields))).body
 
     async def classify(self, body: Mapping[str, Any]) -> Timed:
         """One input and one model: the answer's body is that single result."""

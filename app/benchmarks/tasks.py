@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from app.benchmarks import store
 from app.catalog.prompts import DEFAULT_INSTRUCTION
 from app.database.session import Database, Session, transaction
+from app.datasets.splits import LabelledRow
+from app.datasets.store import create_dataset
 from app.errors import InvalidRequest, NotFound
 from app.inference.tasks import TaskPrompt
 
@@ -105,16 +107,27 @@ async def dataset_of(database: Database, task: Task) -> store.Data:
     if task.source is None:
         raise NotFound(f"Task {task.name!r} has no dataset named {task.dataset!r}; upload it with POST /v1/datasets.")
     rows = await asyncio.to_thread(_generate, task.source)
-    if strangers := {label for _, _, label in rows} - set(task.labels):
+    if strangers := {row.label for row in rows} - set(task.labels):
         raise InvalidRequest(f"Task {task.name!r} does not know the labels {', '.join(sorted(strangers))} of its dataset.")
     async with transaction(database) as session:
-        return await store.add_dataset(session, task.dataset, rows, source=str(task.source))
+        dataset = await create_dataset(
+            session,
+            name=task.dataset,
+            source=str(task.source),
+            text_column="text",
+            label_column="label",
+            split={"strategy": "generated", "seed": task.source.seed},
+            rows=rows,
+            notes=[],
+        )
+        return store.data_of(dataset)
 
 
-def _generate(source: DomainSource) -> list[tuple[str, str, str]]:
+def _generate(source: DomainSource) -> list[LabelledRow]:
     from app.domains.registry import dataset_rows
 
-    return list(dataset_rows(source.domain, source.seed, source.train, source.validation, source.test))
+    rows = dataset_rows(source.domain, source.seed, source.train, source.validation, source.test)
+    return [LabelledRow(split, text, label) for split, text, label in rows]
 
 
 class Tasks:

@@ -1,0 +1,48 @@
+"""The command `versus`: one file per group of commands; each imports what it needs when it runs."""
+
+import sys
+
+import typer
+
+from app.cli import bench, data, db, demo, models, serve, worker
+
+app = typer.Typer(
+    name="versus",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="For this task: the general-purpose LLM, or a custom-built one? Versus answers with evidence.",
+)
+app.command()(demo.demo)
+app.command()(serve.serve)
+app.command()(worker.worker)
+app.add_typer(db.app, name="db")
+app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
+app.command()(bench.bench)
+app.command("build-general")(models.build)
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    if version:
+        from app import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Runs one command. Wrong settings end it with 2 and a sentence that names them, Ctrl-C with 130."""
+    from pydantic import ValidationError
+
+    try:
+        app()
+    except ValidationError as error:
+        if error.title != "Settings":
+            raise
+        first = error.errors()[0]
+        name = f"VERSUS_{str(first['loc'][0]).upper()}: " if first["loc"] else ""
+        sys.stderr.write(f"{name}{first['msg'].removeprefix('Value error, ')}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -2,14 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.catalog.catalog import Catalog, ModelVersion
 from app.cli.progress import fail, training_bar
 from app.errors import VersusError
-from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.catalog.catalog import Catalog, ModelVersion
 
 app = typer.Typer(no_args_is_help=True, help="The models in the catalog: list, show, build.")
 
@@ -88,6 +89,7 @@ def build(
 
       versus models build --minutes 3 --out /tmp/general
     """
+    from app.settings import Settings
     from app.training.general import GeneralRecipe, build_general
 
     recipe = GeneralRecipe(seed=seed, **({} if tokens is None else {"tokens": tokens}))
@@ -103,11 +105,14 @@ def build(
     typer.echo(json.dumps(card.model_dump(mode="json")) if as_json else f"{card.id} is in {out}: {card.made.validation}")
 
 
-def _catalog() -> Catalog:
+def _catalog() -> "Catalog":
+    from app.catalog.catalog import Catalog
+    from app.settings import Settings
+
     settings = Settings()
     return Catalog([settings.models_dir, settings.made_models_dir])
 
 
-def _as_json(version: ModelVersion) -> dict[str, Any]:
+def _as_json(version: "ModelVersion") -> dict[str, Any]:
     card = version.card.model_dump(mode="json", exclude_none=True)
     return {"id": version.id, "digest": version.digest, "bytes": version.bytes, "folder": str(version.folder)} | card

@@ -214,8 +214,10 @@ class _Trainer(Trainer):
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         weights = inputs.pop("weights")[:, 1:]
-        logits = model(**inputs, use_cache=False).logits[:, :-1]
-        targets = inputs["input_ids"][:, 1:]
+        # Where the next token counts in some row: the vocabulary is the widest layer, and labels are a small part of a row.
+        columns = weights.any(0).nonzero().flatten()
+        weights, targets = weights[:, columns], inputs["input_ids"][:, columns + 1]
+        logits = model(**inputs, use_cache=False, logits_to_keep=columns).logits
         loss = nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
         mean = (loss * weights.flatten()).sum() / weights.sum().clamp(min=1e-6)
         self.watch.loss = mean.item()

@@ -1,0 +1,62 @@
+"""The service: create_app(settings) joins the routers, the state they share, and one error handler."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from app import __version__
+from app.benchmarks.routes import router as benchmarks
+from app.benchmarks.tasks import Tasks
+from app.catalog.catalog import Catalog
+from app.comparisons.routes import router as comparisons
+from app.database.session import connect
+from app.datasets.routes import router as datasets
+from app.engines.registry import Engines
+from app.inference.routes import router as inference
+from app.jobs.queue import JobQueue
+from app.settings import Settings
+from app.training.routes import router as training
+from app.web.errors import install_error_handlers
+from app.web.limits import BodyLimit
+from app.web.metrics import Metrics
+from app.web.routes import router as web
+
+DESCRIPTION = """For this task: the general-purpose LLM, or a custom-built one? Versus hosts both behind one OpenAI-compatible
+API, compares them side by side, and answers with evidence."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """A service on a migrated database; opens nothing before it starts."""
+    app: FastAPI = FastAPIOffline(
+        title="Versus",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url="/docs",
+        redoc_url=None,
+        static_url="/static/docs",
+        lifespan=_lifespan,
+    )
+    database = connect(settings.database)
+    app.state.settings = settings
+    app.state.database = database
+    app.state.catalog = Catalog([settings.models_dir, settings.made_models_dir])
+    app.state.engines = Engines(settings)
+    app.state.jobs = JobQueue(settings)
+    app.state.tasks = Tasks(database)
+    app.state.metrics = Metrics()
+    for router in (web, inference, comparisons, datasets, benchmarks, training):
+        app.include_router(router)
+    install_error_handlers(app)
+    app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(app.state.metrics.middleware)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.engines.close()
+    await app.state.jobs.close()
+    await app.state.database.close()

@@ -5,14 +5,14 @@ import time
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.benchmarks import store
 from app.catalog.prompts import DEFAULT_INSTRUCTION
 from app.database.session import Database, Session, transaction
-from app.datasets.splits import LabelledRow
+from app.datasets.splits import LabelledRow, Split
 from app.datasets.store import create_dataset
 from app.errors import InvalidRequest, NotFound
 from app.inference.tasks import TaskPrompt
@@ -127,7 +127,7 @@ def _generate(source: DomainSource) -> list[LabelledRow]:
     from app.domains.registry import dataset_rows
 
     rows = dataset_rows(source.domain, source.seed, source.train, source.validation, source.test)
-    return [LabelledRow(split, text, label) for split, text, label in rows]
+    return [LabelledRow(cast("Split", split), text, label) for split, text, label in rows]
 
 
 class Tasks:

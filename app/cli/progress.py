@@ -13,7 +13,7 @@ from app.errors import VersusError
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from app.training.loop import Progress
+    from app.training.progress import Progress
 
 LINE_S = 10.0  # between two lines where no terminal redraws them
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +23,7 @@ from app.database.migrations import upgrade
 from app.database.session import connect
 from app.errors import SetupError
 from app.settings import Settings
+from app.training.progress import Progress
 
 BUILT_IN = ("claims-type", "claims-decision")
 POLL_S = 0.5
@@ -136,7 +136,7 @@ async def _train(client: ServiceClient, body: Mapping[str, Any], console: Consol
             bar.say("waiting for a worker")
             while run["status"] in ("queued", "running"):
                 if run["progress"]:
-                    bar.update(SimpleNamespace(**run["progress"]))
+                    bar.update(Progress(**run["progress"]))
                 await asyncio.sleep(POLL_S)
                 run = await client.get(f"/v1/training-runs/{run['id']}")
     if run["status"] != "succeeded":

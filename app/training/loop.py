@@ -22,6 +22,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from app.training.errors import TrainingFailed, TrainingStopped
 from app.training.optimizer import MuonAdamW, fast_type
+from app.training.progress import OnProgress, Progress
 
 disable_progress_bar()  # progress goes to `on_progress` alone
 
@@ -63,20 +64,6 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a training is; `seconds_left` is None until the first step is timed."""
-
-    step: int
-    steps: int
-    loss: float
-    learning_rate: float
-    tokens_per_second: float
-    seconds_left: float | None
-    validation: float | None = None
-    stage: str = "train"
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What came of it: steps done, tokens seen in them, the best validation and its step (None without validation)."""
 
@@ -87,7 +74,6 @@ class Outcome:
     best_step: int | None
 
 
-OnProgress = Callable[[Progress], None]
 ShouldStop = Callable[[], bool]
 Validate = Callable[[nn.Module], float]
 

@@ -21,7 +21,8 @@ from app.catalog.digest import recipe_digest
 from app.errors import SetupError, Unprocessable
 from app.training import full, lora
 from app.training.data import EncodedTask, Plan, Row, encode_task
-from app.training.loop import OnProgress, Outcome, Schedule, ShouldStop, best_weights, seconds_per_step, train
+from app.training.loop import Outcome, Schedule, ShouldStop, best_weights, seconds_per_step, train
+from app.training.progress import OnProgress
 from app.training.recipe import CODE, Recipe
 from app.training.score import Quality, quality
 

@@ -19,8 +19,9 @@ from app.training import corpus
 from app.training.corpus import Document, Encoder
 from app.training.evaluate import evaluate_general
 from app.training.fresh import new_llama, new_tokenizer
-from app.training.loop import Batch, OnProgress, Schedule, ShouldStop, seconds_per_step, train
+from app.training.loop import Batch, Schedule, ShouldStop, seconds_per_step, train
 from app.training.packing import Packer
+from app.training.progress import OnProgress
 
 SOURCES = (
     "Project Gutenberg books by Austen, Blake, Carroll, Chesterton, Melville, Milton, Shakespeare, Whitman: public domain",

@@ -1,0 +1,39 @@
+"""The registry of built-in domains: rows by split, and the tasks that are made of them."""
+
+from collections import Counter
+
+import pytest
+
+from app.benchmarks.tasks import built_in
+from app.domains.registry import DOMAINS, dataset_rows
+from app.errors import NotFound
+
+
+def test_rows_come_split_by_split_as_many_as_were_asked_for() -> None:
+    rows = list(dataset_rows("claims-type", 0, 5, 3, 4))
+    assert [split for split, _, _ in rows] == ["train"] * 5 + ["validation"] * 3 + ["test"] * 4
+
+
+def test_the_first_rows_of_a_split_do_not_depend_on_how_many_are_asked_for() -> None:
+    few, many = list(dataset_rows("claims-decision", 3, 4, 2, 2)), list(dataset_rows("claims-decision", 3, 20, 9, 9))
+    assert few == many[:4] + many[20:22] + many[29:31]
+
+
+def test_types_and_decisions_are_of_the_same_claims() -> None:
+    types, decisions = (list(dataset_rows(name, 0, 20, 5, 5)) for name in ("claims-type", "claims-decision"))
+    assert [row[:2] for row in types] == [row[:2] for row in decisions]
+
+
+def test_an_unknown_domain_is_refused_with_the_names_of_all() -> None:
+    with pytest.raises(NotFound, match=r"no built-in domain named 'weather'\. Domains: claims-decision, claims-type"):
+        dataset_rows("weather", 0, 1, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["claims-type", "claims-decision"])
+def test_a_built_in_task_names_exactly_the_labels_of_its_domain(name: str) -> None:
+    task = built_in()[name]
+    assert task.source is not None
+    assert (task.dataset, task.prompt) == (name, f"{name}: {{input}}")
+    assert task.source.domain in DOMAINS
+    counts = Counter(label for _, _, label in dataset_rows(task.source.domain, task.source.seed, 600, 300, 300))
+    assert set(counts) == set(task.labels)

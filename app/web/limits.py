@@ -1,5 +1,7 @@
 """Refuses a request body that is larger than the settings allow, before it is read into memory."""
 
+from contextlib import suppress
+
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,14 +38,15 @@ class BodyLimit:
 
         async def watched(message: Message) -> None:
             nonlocal answered
+            if read > self._most and not answered:
+                return  # the framework's own answer to a body that could not be read
             answered = True
             await send(message)
 
-        try:
+        with suppress(_Exceeded):
             await self._app(scope, counted, watched)
-        except _Exceeded:
-            if not answered:
-                await self._refuse(scope, receive, send)
+        if read > self._most and not answered:
+            await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         error = TooLarge(f"The request body is larger than {self._most:,} bytes; send less, or raise VERSUS_MAX_REQUEST_BYTES.")

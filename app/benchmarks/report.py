@@ -94,7 +94,7 @@ def _row(arm: ArmResult, labels: Sequence[str], seed: int, resamples: int) -> di
         **_reruns(arm),
         **_rewordings(arm),
         "always_wrong": _always_wrong(arm),
-        "tokens_per_answer": sum(arm.completion_tokens) / len(arm.completion_tokens) if arm.completion_tokens else None,
+        "tokens_per_answer": sum(arm.tokens) / len(arm.tokens) if arm.tokens else None,
         "latency_p50_ms": p50,
         "latency_p95_ms": p95,
         "cases_per_second": arm.cases_per_second,

@@ -63,7 +63,7 @@ def arm_result(
         latencies_ms=[one.latency_ms if row < timed else None for row, one in enumerate(answers)],
         reruns=reruns,
         rewordings=rewordings,
-        completion_tokens=() if baseline else [(one.prompt_tokens or 0) + (one.completion_tokens or 0) for one in answers],
+        tokens=() if baseline else [(one.prompt_tokens or 0) + (one.completion_tokens or 0) for one in answers],
         cases_per_second=per_second,
         parameters=baseline.parameters if baseline else arm.parameters,
         bytes=baseline.bytes if baseline else arm.bytes,

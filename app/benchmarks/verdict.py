@@ -45,7 +45,7 @@ class ArmResult:
     latencies_ms: Sequence[float | None] = ()  # one per case, None where it was not timed; or empty
     reruns: Mapping[int, Sequence[Label]] = field(default_factory=dict)  # case -> answers of fresh sampled calls, same N each
     rewordings: Mapping[str, Mapping[int, Label]] = field(default_factory=dict)  # name of the rewording -> case -> answer
-    completion_tokens: Sequence[int] = ()  # one per case, or empty
+    tokens: Sequence[int] = ()  # prompt and answer together, one per case, or empty
     cases_per_second: float | None = None
     parameters: int | None = None
     bytes: int | None = None
@@ -57,7 +57,7 @@ class ArmResult:
             raise InvalidRequest(f"Arm {self.arm!r} has no case; run the task on at least one.")
         if len(set(self.cases)) != n:
             raise InvalidRequest(f"Arm {self.arm!r} has a case twice; keep one base answer per case.")
-        for name in ("gold", "predicted", "latencies_ms", "completion_tokens"):
+        for name in ("gold", "predicted", "latencies_ms", "tokens"):
             if (length := len(getattr(self, name))) != n and (length or name in ("gold", "predicted")):
                 raise InvalidRequest(f"Arm {self.arm!r} has {n} cases but {length} {name}; give one per case.")
         if strangers := {case for answers in (self.reruns, *self.rewordings.values()) for case in answers} - set(self.cases):
@@ -218,7 +218,7 @@ def aligned(arm: ArmResult, to: ArmResult) -> ArmResult:
         gold=gold,
         predicted=[arm.predicted[i] for i in order],
         latencies_ms=[arm.latencies_ms[i] for i in order] if arm.latencies_ms else (),
-        completion_tokens=[arm.completion_tokens[i] for i in order] if arm.completion_tokens else (),
+        tokens=[arm.tokens[i] for i in order] if arm.tokens else (),
     )
 
 

@@ -162,14 +162,7 @@ async def answer_chunk(run_id: str, chunk: Chunk, shots: int) -> tuple[int, floa
     async with transaction(database) as session:
         known = await store.answered(session, run_id, chunk.arm, chunk.condition)
     cases = [bench.cases[case] for case in chunk.cases if case not in known]
-    if cases and chunk.arm in bench.models and not bench.pace[chunk.arm][0]:
-        await bench.models[chunk.arm].warm(bench.validation[0].text)
-    started = time.perf_counter()
-    if chunk.arm in bench.models:
-        answers = await bench.models[chunk.arm].answer(cases, chunk, bench.examples.get(chunk.arm, [])[:shots])
-    else:
-        answers = await asyncio.to_thread(_baseline(bench, chunk.arm).answer, cases, chunk)
-    seconds = time.perf_counter() - started
+    answers, seconds = await _timed_answers(bench, chunk, cases, shots) if cases else ([], 0.0)
     pace = bench.pace[chunk.arm]
     pace[0], pace[1] = pace[0] + len(cases), pace[1] + seconds
     async with transaction(database) as session:
@@ -261,6 +254,20 @@ async def _bench(run_id: str, client: ServiceClient) -> Bench:
         if arm.few_shot:
             bench.examples[arm.name] = runner.pick_examples(splits["train"], labels, config["most_examples"], seed)
     return bench
+
+
+async def _timed_answers(bench: Bench, chunk: Chunk, cases: Sequence[Case], shots: int) -> tuple[list[runner.Row], float]:
+    model = bench.models.get(chunk.arm)
+    if model is None:
+        baseline = await asyncio.to_thread(_baseline, bench, chunk.arm)
+        started = time.perf_counter()
+        rows = await asyncio.to_thread(baseline.answer, cases, chunk)
+    else:
+        if not bench.pace[chunk.arm][0]:
+            await model.warm(bench.validation[0].text)
+        started = time.perf_counter()
+        rows = await model.answer(cases, chunk, bench.examples.get(chunk.arm, [])[:shots])
+    return rows, time.perf_counter() - started
 
 
 def _baseline(bench: Bench, name: str) -> BaselineArm:

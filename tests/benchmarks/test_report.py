@@ -39,7 +39,7 @@ def _model(arm: str, kind: Any, skill: float, seed: int, **more: Any) -> ArmResu
         latencies_ms=[20.0 + i % 5 for i in range(N)],
         reruns={i: [base.predicted[i]] * 4 + [wobbly[i]] for i in range(50)},
         rewordings={"case": wobbly, "typos": {i: base.predicted[i] for i in range(50)}},
-        completion_tokens=[3] * N,
+        tokens=[3] * N,
         cases_per_second=1234.5,
         parameters=5_123_456,
         bytes=10_246_912,

@@ -49,7 +49,10 @@ async def make(run_id: str) -> str:
         run = await store.find_run(session, run_id)
         recipe = Recipe.model_validate(run.recipe)
         rows: Rows = {
-            task.name: {split: await dataset_rows(session, task.dataset, split) for split in ("train", "validation")}
+            task.name: {
+                split: [(row.text, row.label) for row in await dataset_rows(session, task.dataset, split)]
+                for split in ("train", "validation")
+            }
             for task in recipe.tasks
         }
     base = Catalog([settings.models_dir, settings.made_models_dir]).find(recipe.base)

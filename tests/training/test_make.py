@@ -1,0 +1,249 @@
+"""A variant is made whole or not at all, the same recipe only once, and a cut-off training ends as an unbroken one does."""
+
+import math
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from app.catalog.cards import read_card
+from app.catalog.catalog import Catalog, ModelVersion
+from app.errors import SetupError, Unprocessable
+from app.training import make
+from app.training.errors import TrainingFailed, TrainingStopped
+from app.training.make import Rows, digest_of, find_made, make_variant
+from app.training.progress import Progress
+from app.training.recipe import Recipe, TaskRecipe
+
+TASK = TaskRecipe(name="claims-type", dataset="claims")
+
+
+def recipe(method: str, **options: object) -> Recipe:
+    knobs = {"epochs": 2.0, "batch_tokens": 256, "validations": 2, "learning_rate": 1e-2, "prompt_weight": 0.1} | options
+    return Recipe.model_validate({"name": "claims", "method": method, "tasks": (TASK,)} | knobs)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(next(folder.glob("*.safetensors")))
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_variant_appears_in_the_catalog_with_its_lineage(
+    method: str, base: ModelVersion, models_root: Path, claims: Rows, tmp_path: Path
+) -> None:
+    folder = make_variant(recipe(method), claims, base, tmp_path / "made", tmp_path / "work")
+
+    catalog = Catalog([models_root, tmp_path / "made"])
+    variant = catalog.find("claims")
+    assert catalog.broken == {}
+    assert (variant.id, variant.folder, variant.card.method) == ("claims@1", folder, method)
+    assert (variant.card.parent, variant.card.parent_digest) == ("general@1", base.digest)
+    assert variant.card.tasks[0].prompt == "claims-type: {input}"
+    assert variant.card.tasks[0].labels == ("theft", "fire", "water damage")  # the most frequent first
+    assert variant.card.made.validation["claims-type_cases"] == 30
+    assert not list((tmp_path / "work").iterdir())  # checkpoints are gone
+    texts = "".join(path.read_text() for path in folder.iterdir() if path.suffix in {".json", ".toml"})
+    assert str(tmp_path) not in texts
+    assert str(models_root) not in texts
+
+
+def test_lora_is_saved_beside_its_base_in_the_layout_of_peft(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
+    folder = make_variant(recipe("lora"), claims, base, tmp_path / "made", tmp_path / "work")
+
+    assert {path.name for path in folder.iterdir()} == {"adapter_config.json", "adapter_model.safetensors", "card.toml"}
+    assert '"base_model_name_or_path": "general@1"' in (folder / "adapter_config.json").read_text()
+    assert all("lora_" in name for name in weights(folder))
+
+
+def test_a_full_fine_tune_stands_alone_in_bfloat16(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
+    folder = make_variant(recipe("full"), claims, base, tmp_path / "made", tmp_path / "work")
+
+    assert {weight.dtype for weight in weights(folder).values()} == {torch.bfloat16}
+    assert (folder / "tokenizer.json").exists()
+    assert (folder / "chat_template.jinja").read_text() == (base.folder / "chat_template.jinja").read_text()
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_training_cut_off_twice_ends_with_the_weights_of_an_unbroken_one(
+    method: str, base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = make_variant(recipe(method), claims, base, tmp_path / "a", tmp_path / "work-a")
+
+    class Killed(BaseException):
+        """Like SIGKILL: nothing of the training's own code runs after it."""
+
+    def kill_after(step: int):
+        def watch(progress: Progress) -> None:
+            if progress.step == step:
+                raise Killed
+
+        return watch
+
+    starts = []
+    for step in (13, 21):  # checkpoints are every 10 steps: work after the last one is lost and done again
+        with pytest.raises(Killed):
+            make_variant(recipe(method), claims, base, tmp_path / "b", tmp_path / "work-b", on_progress=kill_after(step))
+    broken = make_variant(
+        recipe(method),
+        claims,
+        base,
+        tmp_path / "b",
+        tmp_path / "work-b",
+        on_progress=lambda progress: starts.append(progress.step),
+    )
+
+    assert starts[0] == 21
+    first, second = weights(unbroken), weights(broken)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_checkpoint_that_was_cut_off_while_written_is_not_used(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
+    stop_at = 15
+    seen: list[int] = []
+    with pytest.raises(TrainingStopped, match=r"step 15 of \d+"):
+        make_variant(
+            recipe("full"),
+            claims,
+            base,
+            tmp_path / "made",
+            tmp_path / "work",
+            on_progress=lambda progress: seen.append(progress.step),
+            should_stop=lambda: bool(seen) and seen[-1] == stop_at,
+        )
+    (newest,) = tmp_path.glob(f"work/*/train/checkpoint-{stop_at}")
+    (newest / "complete").unlink()
+    seen.clear()
+    make_variant(
+        recipe("full"),
+        claims,
+        base,
+        tmp_path / "made",
+        tmp_path / "work",
+        on_progress=lambda progress: seen.append(progress.step),
+    )
+    assert seen[0] == 11  # after checkpoint 10
+
+
+def test_the_same_recipe_is_not_trained_again(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
+    steps: list[Progress] = []
+    first = make_variant(recipe("lora", epochs=0.5), claims, base, tmp_path / "made", tmp_path / "work")
+    again = make_variant(
+        recipe("lora", epochs=0.5), claims, base, tmp_path / "made", tmp_path / "work", on_progress=steps.append
+    )
+    assert (again, steps) == (first, [])
+
+    other = make_variant(recipe("lora", epochs=0.5, seed=1), claims, base, tmp_path / "made", tmp_path / "work")
+    assert other.name == "2"
+    assert find_made(tmp_path / "made", "claims", "no such digest") is None
+
+
+def test_the_digest_tells_recipes_bases_and_rows_apart(base: ModelVersion, claims: Rows) -> None:
+    task = claims["claims-type"]
+    (text, label), *rest = task["train"]
+    relabelled = {"claims-type": {**task, "train": [(text, "fire" if label != "fire" else "theft"), *rest]}}
+    with_test = {"claims-type": {**task, "test": [("never seen", "fire")]}}
+    digest = digest_of(recipe("lora"), claims, base)
+    assert digest == digest_of(recipe("lora"), with_test, base)  # test rows decide nothing
+    others = (digest_of(recipe("full"), claims, base), digest_of(recipe("lora"), relabelled, base))
+    assert len({digest, *others}) == 3
+
+
+def test_a_folder_has_its_final_name_only_when_whole(
+    base: ModelVersion, models_root: Path, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disk_full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(make, "write_card", disk_full)
+    with pytest.raises(OSError, match="No space left"):
+        make_variant(recipe("lora", epochs=0.5), claims, base, tmp_path / "made", tmp_path / "work")
+    assert [version.id for version in Catalog([models_root, tmp_path / "made"]).versions()] == ["general@1"]
+
+    monkeypatch.undo()
+    made = make_variant(recipe("lora", epochs=0.5), claims, base, tmp_path / "made", tmp_path / "work")
+    assert read_card(made / "card.toml").id == "claims@1"
+
+
+def test_a_loss_that_is_not_a_number_stops_with_what_to_do(
+    base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Poison:
+        def __call__(self, model: torch.nn.Module, recipe: Recipe) -> torch.nn.Module:
+            with torch.no_grad():
+                next(model.parameters()).fill_(math.nan)
+            return model
+
+    monkeypatch.setattr("app.training.full.adapt", Poison())
+    with pytest.raises(TrainingFailed, match="lower the learning rate"):
+        make_variant(recipe("full"), claims, base, tmp_path / "made", tmp_path / "work")
+
+
+def test_auto_races_the_methods_and_the_card_tells_the_score(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
+    folder = make_variant(recipe("auto", epochs=8.0), claims, base, tmp_path / "made", tmp_path / "work")
+
+    card = read_card(folder / "card.toml")
+    race = {method: card.made.validation[f"race_{method}_macro_f1"] for method in ("lora", "full")}
+    assert card.method == max(race, key=lambda method: race[method])
+    assert tomllib.loads((folder / "card.toml").read_text())["made"]["recipe"]["method"] == "auto"
+
+
+def test_two_tasks_are_learned_by_one_variant(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
+    decisions = {
+        split: [(text, "refer" if label == "fire" else "approve") for text, label in rows]
+        for split, rows in claims["claims-type"].items()
+    }
+    both = recipe("full", epochs=6.0).model_copy(update={"tasks": (TASK, TaskRecipe(name="decision", dataset="claims"))})
+    folder = make_variant(both, {**claims, "decision": decisions}, base, tmp_path / "made", tmp_path / "work")
+
+    validation = read_card(folder / "card.toml").made.validation
+    assert validation["claims-type_accuracy"] > 0.9
+    assert validation["decision_accuracy"] > 0.9
+
+
+def test_minutes_cut_the_epochs_and_stay_the_same_when_resumed(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
+    totals = set()
+    timed = recipe("lora", epochs=1000.0, minutes=0.1)
+    with pytest.raises(TrainingStopped):
+        make_variant(timed, claims, base, tmp_path / "made", tmp_path / "work", should_stop=lambda: True)
+    make_variant(
+        timed, claims, base, tmp_path / "made", tmp_path / "work", on_progress=lambda progress: totals.add(progress.steps)
+    )
+    assert len(totals) == 1
+    assert totals.pop() < 6000
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "says"),
+    [
+        ([("a", "x"), ("b", "x")], [("c", "x")], "at least 2"),
+        ([("a", "x"), ("b", "y")], [], "no validation rows"),
+        ([("a " * 500, "x"), ("b " * 500, "y")], [("c " * 500, "x")], "fits the context of 256"),
+    ],
+)
+def test_rows_that_teach_nothing_are_refused(
+    train: list[tuple[str, str]], validation: list[tuple[str, str]], says: str, base: ModelVersion, tmp_path: Path
+) -> None:
+    with pytest.raises(Unprocessable, match=says):
+        make_variant(
+            recipe("lora"),
+            {"claims-type": {"train": train, "validation": validation}},
+            base,
+            tmp_path / "made",
+            tmp_path / "work",
+        )
+
+
+def test_an_adapter_is_no_base(base: ModelVersion, models_root: Path, claims: Rows, tmp_path: Path) -> None:
+    make_variant(recipe("lora", epochs=0.5), claims, base, tmp_path / "made", tmp_path / "work")
+    adapter = Catalog([models_root, tmp_path / "made"]).find("claims")
+    with pytest.raises(Unprocessable, match="make the variant from general@1"):
+        make_variant(recipe("lora"), claims, adapter, tmp_path / "made", tmp_path / "work")
+
+
+def test_a_folder_that_cannot_be_written_is_named(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SetupError, match="VERSUS_DATA_DIR"):
+        make_variant(recipe("lora"), claims, base, tmp_path / "made", tmp_path / "file" / "work")

@@ -31,10 +31,10 @@ WORKFLOW_MODULES = ("app.training.workflow", "app.benchmarks.workflow")
 # Set by a parent that starts a worker: the child's stdin is a pipe whose other end only the parent holds.
 LIFELINE = "VERSUS_WORKER_LIFELINE"
 
-HEARTBEAT_S = 3.0
-POLL_S = 0.5  # how soon a queued job is seen
+HEARTBEAT_S = 2.0
+POLL_S = 0.3  # how soon a queued job is seen
 GRACE_S = 5.0  # for jobs about to finish; what is cut off after it resumes at the next start
-LOCK_WAIT_S = 3.0  # for a former worker of the same name that is about to notice its parent's end
+LOCK_WAIT_S = 2.0  # for a former worker of the same name that is about to notice its parent's end
 
 
 def run_worker(settings: Settings, modules: Sequence[str] = WORKFLOW_MODULES) -> None:

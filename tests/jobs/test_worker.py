@@ -183,7 +183,7 @@ def test_the_worker_is_seen_while_a_job_holds_its_loop(settings: Settings, worke
         await database.close()
 
     enqueue(settings, "train_1", TRAINING_WORKFLOW, TRAINING_QUEUE)
-    workers.start(TOY_HOLD_S="4")
+    workers.start(TOY_HOLD_S="3")
     until(lambda: "train_1 step 0" in told(settings))
     asyncio.run(forget())
     until(lambda: seen(settings) == ["local"])

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.catalog import Catalog
-from app.database.session import Database, transaction
+from app.database.session import Database, Session, transaction
 from app.engines.registry import Engines
 from app.jobs.queue import JobQueue
 from app.settings import Settings
@@ -23,7 +22,7 @@ def get_database(request: Request) -> Database:
     return database
 
 
-async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
+async def get_session(request: Request) -> AsyncIterator[Session]:
     async with transaction(request.app.state.database) as session:
         yield session
 
@@ -46,7 +45,7 @@ def get_jobs(request: Request) -> JobQueue:
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 DatabaseDep = Annotated[Database, Depends(get_database)]
 # scope="function": the transaction is committed before the answer leaves.
-SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+SessionDep = Annotated[Session, Depends(get_session, scope="function")]
 CatalogDep = Annotated[Catalog, Depends(get_catalog)]
 EnginesDep = Annotated[Engines, Depends(get_engines)]
 JobsDep = Annotated[JobQueue, Depends(get_jobs)]

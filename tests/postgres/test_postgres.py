@@ -31,7 +31,7 @@ def test_a_dataset_added_by_one_process_is_there_for_the_next(postgres_url: str,
     file.write_text("story,kind\n" + "\n".join(f"claim {i} of the desk,{'ab'[i % 2]}" for i in range(40)))
     environment = os.environ | {"VERSUS_DATABASE_URL": postgres_url, "VERSUS_DATA_DIR": str(tmp_path / "var")}
     run = [sys.executable, "-W", "error", "-c", ADD]
-    subprocess.run([*run, "add", str(file)], cwd=ROOT, env=environment, check=True, capture_output=True)
+    subprocess.run([*run, "add", str(file)], cwd=ROOT, env=environment, check=True)
     shown = subprocess.run([*run, "show", "desk"], cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
     assert "desk version 1" in shown.stdout
     assert not (tmp_path / "var").exists()  # nothing is written beside the server

@@ -224,7 +224,9 @@ class _Writer:
     # ---- How it is told
 
     def _pick(self, pool: Pool) -> str:
-        phrase = self._draws.choice(pool.of(self._split))
+        """A phrase that the note does not have yet."""
+        known = pool.of(self._split)
+        phrase = self._draws.choice([one for one in known if one not in self._phrases] or known)
         self._phrases.append(phrase)
         return vary(phrase, self._draws)
 

@@ -176,7 +176,7 @@ AMOUNTS = Pool(
     train=(
         "[estimate|cost|bill] {amount}, limit {limit}, deductible {deductible}",
         "[claims|wants] {amount}, limit {limit}, deductible {deductible}",
-        "repair [estimate|bill] {amount}, deductible {deductible}, limit {limit}",
+        "[total|net] loss {amount}, deductible {deductible}, limit {limit}",
         "limit {limit}, deductible {deductible}, [estimate|cost|loss] {amount}",
         "[amount|cost] {amount} on a {limit} limit, deductible {deductible}",
         "loss put at {amount}, deductible [is|of] {deductible}, limit [is|of] {limit}",
@@ -186,7 +186,7 @@ AMOUNTS = Pool(
         "deductible {deductible}, limit {limit}, loss {amount}",
     ),
     test=(
-        "repairs come to {amount}, limit {limit}, deductible {deductible}",
+        "it comes to {amount}, limit {limit}, deductible {deductible}",
         "wants {amount}, deductible is {deductible}, limit is {limit}",
         "limit of {limit}, deductible of {deductible}, bill {amount}",
         "quote for {amount}, deductible {deductible} and limit {limit}",
@@ -494,7 +494,7 @@ MISSING = Pool(
 ARRIVED = Pool(
     train=(
         "{paper} [on|in the] file",
-        "{paper} was missing, [received|arrived] today",
+        "missing {paper} [received|arrived] today",
         "{paper} [received|came in] and fine",
         "got the {paper} after [two reminders|we asked again]",
         "[we have|have] the {paper}",

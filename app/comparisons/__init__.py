@@ -1,0 +1,1 @@
+"""Side by side: one input to several models at once, logged, listed and exported."""

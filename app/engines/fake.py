@@ -40,7 +40,8 @@ CHAT_TEMPLATE = "{% for message in messages %}{{ message.role }}: {{ message.con
 # Some words take several bytes a character: text may only leave in whole characters.
 WORDS = ("the", "claim", "is", "covered", "water", "fire", "theft", "naïve", "größer", "日本", "because", "policy", "and", "😀")
 _LIKELY = 9.0  # logit of the byte that continues a word; all others lie between 0 and 1
-_MEMORY = 24  # bytes of context that the choice of a word depends on
+_MEMORY = 24  # bytes before a word that its choice depends on
+_WINDOW = 128  # bytes of context that are looked at
 
 
 class FakeEngine:
@@ -140,11 +141,11 @@ class FakeEngine:
 
 def next_logprobs(digest: str, context: Sequence[int]) -> list[float]:
     """Natural logs of the next token's distribution, [VOCABULARY]."""
-    said = bytes(token for token in context[-_MEMORY:] if token < 256)
+    said = bytes(token for token in context[-_WINDOW:] if token < 256)
     before, _, word = said.rpartition(b" ")
     noise = random.Random(hashlib.sha256(digest.encode() + said).digest())
     logits = [noise.random() for _ in range(VOCABULARY)]
-    logits[_likely(random.Random(hashlib.sha256(digest.encode() + before).digest()), word)] = _LIKELY
+    logits[_likely(random.Random(hashlib.sha256(digest.encode() + before[-_MEMORY:]).digest()), word)] = _LIKELY
     total = math.log(math.fsum(map(math.exp, logits)))
     return [logit - total for logit in logits]
 

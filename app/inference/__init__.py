@@ -1,0 +1,1 @@
+"""The one API: models, chat, completions, classification, tokenizer; every answer is logged."""

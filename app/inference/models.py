@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from app.catalog.cards import CARD_FILE
 from app.catalog.catalog import ModelVersion
 from app.engines.registry import Engines
 from app.errors import Unavailable
+from app.settings import Settings
 
 
 class TrainedTaskOut(BaseModel):
@@ -81,13 +81,19 @@ def model_out(version: ModelVersion, engines: Engines) -> ModelOut:
     )
 
 
-def broken_out(broken: Mapping[Path, str]) -> list[ModelOut]:
+def broken_out(broken: Mapping[Path, str], settings: Settings) -> list[ModelOut]:
     """Folders that hold a card and cannot be served."""
     return [
-        # The reason names the file by its place on this machine, which is nobody's business outside.
-        ModelOut(id=_folder_id(card.parent), created=0, status="broken", reason=reason.replace(str(card), CARD_FILE).strip())
+        ModelOut(id=_folder_id(card.parent), created=0, status="broken", reason=_without_place(reason, settings))
         for card, reason in sorted(broken.items())
     ]
+
+
+def _without_place(reason: str, settings: Settings) -> str:
+    """Where the folders of models are on this machine is nobody's business outside."""
+    for root in sorted({str(settings.models_dir), str(settings.made_models_dir)}, key=len, reverse=True):
+        reason = reason.replace(f"{root}/", "")
+    return reason
 
 
 def _folder_id(folder: Path) -> str:

@@ -43,7 +43,7 @@ ModelPath = Annotated[str, Path(min_length=1, max_length=200, description="a nam
 async def list_models(serving: ServingDep) -> ModelListOut:
     """All versions of all models, and the folders that cannot be served, with the reason."""
     models = [model_out(version, serving.engines) for version in serving.catalog.versions()]
-    return ModelListOut(data=models + broken_out(serving.catalog.broken))
+    return ModelListOut(data=models + broken_out(serving.catalog.broken, serving.settings))
 
 
 @router.get("/v1/models/{model}")

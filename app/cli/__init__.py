@@ -1,5 +1,6 @@
 """The command `versus`: one file per group of commands; each imports what it needs when it runs."""
 
+import os
 import sys
 
 import typer
@@ -35,6 +36,9 @@ def main() -> None:
     """Runs one command. Wrong settings end it with 2 and a sentence that names them, Ctrl-C with 130."""
     from pydantic import ValidationError
 
+    # Threads of torch that wait let go of their core: spinning, the service and its worker would slow each other tenfold.
+    # Read when torch is loaded, and by the processes that this one starts.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except ValidationError as error:

@@ -25,6 +25,7 @@ class TrainingBar:
         self._bar = bar
         self._task = bar.add_task("preparing", total=None, detail="")
         self._printed = 0.0
+        self._shown: Progress | None = None
 
     def say(self, what: str) -> None:
         self._bar.update(self._task, description=what, total=None, completed=0, detail="")
@@ -37,10 +38,11 @@ class TrainingBar:
         parts = (f"loss {progress.loss:.3f}", score, f"{progress.tokens_per_second:,.0f} tokens/s", left)
         detail = "  ".join(filter(None, parts))
         self._bar.update(self._task, description=progress.stage, total=progress.steps, completed=progress.step, detail=detail)
-        last = progress.step == progress.steps
+        last = progress.step == progress.steps and self._shown != progress
         if not self._bar.console.is_terminal and (last or time.monotonic() - self._printed > LINE_S):
             self._printed = time.monotonic()
             self._bar.console.print(f"{progress.stage} {progress.step}/{progress.steps}  {detail}")
+        self._shown = progress
 
 
 @contextmanager

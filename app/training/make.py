@@ -22,12 +22,12 @@ from app.errors import SetupError, Unprocessable
 from app.training import full, lora
 from app.training.data import EncodedTask, Plan, Row, encode_task
 from app.training.loop import Outcome, Schedule, ShouldStop, best_weights, seconds_per_step, train
-from app.training.progress import OnProgress
+from app.training.progress import OnProgress, Progress
 from app.training.recipe import CODE, Recipe
 from app.training.score import Quality, quality
 
 RACE_SHARE = 0.15  # of the epochs, for each method
-RACE_CASES, STEP_CASES, FINAL_CASES = 600, 400, 2000  # validation rows scored, per task
+RACE_CASES, STEP_CASES, FINAL_CASES = 400, 300, 1000  # validation rows scored, per task
 
 Rows = Mapping[str, Mapping[str, Sequence[Row]]]  # task -> split -> (text, label)
 Contestant = Literal["lora", "full"]
@@ -120,6 +120,7 @@ class _Workshop:
             for task in recipe.tasks
         ]
         self._began = time.time()
+        self._last: Progress | None = None
 
     def make(self, digest: str) -> tuple[Card, Path]:
         """Train and write everything but the card's final place."""
@@ -137,6 +138,7 @@ class _Workshop:
         else:
             full.save(model, part, self._tokenizer)
         # What is measured is read back from the disk, as it will be served.
+        self._say("measure")
         validation = self._measure(self._read_back(method, part))
         card = Card(
             name=recipe.name,
@@ -251,9 +253,18 @@ class _Workshop:
         pad: int | None = self._tokenizer.pad_token_id
         return 0 if pad is None else pad
 
-    def _tell(self, stage: str) -> OnProgress | None:
-        tell = self._on_progress
-        return None if tell is None else lambda progress: tell(replace(progress, stage=stage))
+    def _tell(self, stage: str) -> OnProgress:
+        def tell(progress: Progress) -> None:
+            self._last = replace(progress, stage=stage)
+            if self._on_progress is not None:
+                self._on_progress(self._last)
+
+        return tell
+
+    def _say(self, stage: str) -> None:
+        """A stage without steps of its own."""
+        if self._last is not None and self._on_progress is not None:
+            self._on_progress(replace(self._last, stage=stage, seconds_left=None))
 
     def _fit_to_minutes(self) -> Recipe:
         """The recipe with as many epochs as fit its minutes, by a measured speed; measured once, so that a resumed training has

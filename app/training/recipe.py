@@ -51,7 +51,7 @@ class Options(BaseModel):
     prompt_weight: float = Field(0.05, ge=0, le=1, description="what a token of the text counts for beside one of the label")
     balance: float = Field(0.3, ge=0, le=1, description="0: every row counts the same; 1: every label counts the same")
     validations: int = Field(
-        8, ge=1, le=1000, description="how often validation is scored, spread evenly; the best weights stay"
+        5, ge=1, le=1000, description="how often validation is scored, spread evenly; the best weights stay"
     )
     patience: int = Field(0, ge=0, description="stop after so many validations in a row without a better one; 0 never does")
 

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from app.cli import bench, data, db, demo, models, serve, worker
+from app.cli import ask, bench, data, db, demo, models, serve, train, worker
 
 app = typer.Typer(
     name="versus",
@@ -19,7 +19,11 @@ app.command()(worker.worker)
 app.add_typer(db.app, name="db")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.command()(train.train)
 app.command()(bench.bench)
+app.command()(ask.classify)
+app.command()(ask.compare)
+app.command()(ask.chat)
 app.command("build-general")(models.build)
 
 

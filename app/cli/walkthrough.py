@@ -16,17 +16,15 @@ from app.benchmarks.client import ServiceClient
 from app.benchmarks.report import to_table
 from app.catalog.catalog import Catalog
 from app.cli.bench import follow
-from app.cli.progress import training_bar
 from app.cli.serve import bind
 from app.cli.service import service_child
+from app.cli.train import follow_training
 from app.database.migrations import upgrade
 from app.database.session import connect
 from app.errors import SetupError
 from app.settings import Settings
-from app.training.progress import Progress
 
 BUILT_IN = ("claims-type", "claims-decision")
-POLL_S = 0.5
 # What the 10 minutes of a file on two cores leave for training, and how many test cases a benchmark may then ask.
 FILE_MINUTES, FILE_CASES = 5.5, 1000
 
@@ -131,14 +129,7 @@ async def _train(client: ServiceClient, body: Mapping[str, Any], console: Consol
     """name@version of the model; at once when this very training is done."""
     run = await client.post("/v1/training-runs", body)
     done_before = run["status"] == "succeeded"
-    if not done_before:
-        with training_bar() as bar:
-            bar.say("waiting for a worker")
-            while run["status"] in ("queued", "running"):
-                if run["progress"]:
-                    bar.update(Progress(**run["progress"]))
-                await asyncio.sleep(POLL_S)
-                run = await client.get(f"/v1/training-runs/{run['id']}")
+    run = await follow_training(client, run)
     if run["status"] != "succeeded":
         raise SetupError(f"The training {run['status']}: {run['error'] or 'see /v1/training-runs'}")
     model = await client.get(f"/v1/models/{run['model']}")

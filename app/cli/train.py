@@ -1,0 +1,96 @@
+"""`versus train`: makes a variant through the service and shows how it goes."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.benchmarks.client import ServiceClient
+
+POLL_S = 0.5
+
+
+def train(
+    recipe: Annotated[
+        Path | None, typer.Option(help="A recipe in TOML; the other options are then not needed.", exists=True, dir_okay=False)
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the variant; a name that exists gets a new version.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Name or id of the labelled texts (versus data list).")] = None,
+    method: Annotated[Literal["auto", "lora", "full"], typer.Option(help="auto takes what validation prefers.")] = "auto",
+    base: Annotated[str, typer.Option(help="The model that it is made from.")] = "general",
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="Wall clock that the training fits into.")] = None,
+    url: Annotated[str, typer.Option(help="The service; empty means VERSUS_API_URL or http://host:port of the settings.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the finished run as JSON, nothing else.")] = False,
+) -> None:
+    """Make a custom model from a dataset. The service must be running, with a worker.
+
+    The very same training is not done again. Ctrl-C leaves it going on: POST /v1/training-runs/{id}/cancel ends it.
+
+    Examples:
+
+      versus train --name tickets --dataset tickets --method lora
+
+      versus train --recipe claims.toml --json
+    """
+    from rich.console import Console
+
+    from app.benchmarks.client import ServiceClient
+    from app.cli.progress import fail
+    from app.errors import SetupError, VersusError
+    from app.settings import Settings
+
+    async def run() -> dict[str, Any]:
+        async with ServiceClient(url or Settings().api, patience_s=5) as client:
+            return await follow_training(client, await client.post("/v1/training-runs", body))
+
+    try:
+        if recipe is not None:
+            body = _from_file(recipe)
+        elif name and dataset:
+            options = {} if minutes is None else {"minutes": minutes}
+            body = {"name": name, "method": method, "base": base, "tasks": [{"name": dataset, "dataset": dataset}]}
+            body["options"] = options
+        else:
+            raise SetupError("Name the variant and its data with --name and --dataset, or give a --recipe.")
+        done = asyncio.run(run())
+    except VersusError as error:
+        fail(error)
+    if as_json:
+        typer.echo(json.dumps(done, indent=2))
+    if done["status"] != "succeeded":
+        sys.stderr.write(f"The training {done['status']}: {done['error'] or done['id']}\n")
+        raise typer.Exit(1)
+    if not as_json:
+        Console().print(f"{done['model']} is made; it serves now.", highlight=False)
+
+
+async def follow_training(client: "ServiceClient", run: "Mapping[str, Any]") -> dict[str, Any]:
+    """Shows a bar until the run is over; returns the run."""
+    from app.cli.progress import training_bar
+    from app.training.progress import Progress
+
+    over = ("succeeded", "failed", "cancelled")
+    if run["status"] not in over:
+        with training_bar() as bar:
+            bar.say("waiting for a worker")
+            while run["status"] not in over:
+                if run["progress"]:
+                    bar.update(Progress(**run["progress"]))
+                await asyncio.sleep(POLL_S)
+                run = await client.get(f"/v1/training-runs/{run['id']}")
+    return dict(run)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    """A recipe as the body of a training run."""
+    from app.training.recipe import Options, read_recipe
+
+    recipe = read_recipe(path).model_dump(mode="json", exclude_unset=True)
+    options = {name: recipe.pop(name) for name in Options.model_fields if name in recipe}
+    return recipe | {"options": options}

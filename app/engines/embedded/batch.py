@@ -292,25 +292,20 @@ def _passes(job: Score, step_tokens: int) -> Iterator[tuple[Branch, ...]]:
 def _add_pass(plan: Plan, scoring: Scoring, branches: tuple[Branch, ...]) -> list[int]:
     """Where the logits of the prompt's last token are, and those of each branch's first."""
     prompt = scoring.job.prompt
-    start = len(plan.ids)
     firsts = [plan.add_prompt(prompt, scoring.slot, keep=1)]
+    behind = plan.spans[-1]
     for branch in branches:
         positions = [len(prompt) + depth for depth in branch.depths]
-        firsts.append(plan.add_branch(branch.tokens, positions, scoring.slot, (start, start + len(prompt)), branch.mask))
+        firsts.append(plan.add_branch(branch.tokens, positions, behind, branch.mask))
     return firsts
 
 
 def _entries(rows: list[Row], logits: Tensor, tokens: list[int]) -> list[TokenLogprob | None]:
     """Log-probabilities for the rows that want some."""
     entries: list[TokenLogprob | None] = [None] * len(rows)
-    by_codec: dict[int, list[int]] = {}
     for i, row in enumerate(rows):
         if row.job.logprobs is not None:
-            by_codec.setdefault(row.job.logprobs, []).append(i)
-    for most, places in by_codec.items():
-        for place in places:
-            own = slice(place, place + 1)
-            (entries[place],) = log_probabilities(logits[own], tokens[own], most, rows[place].job.codec)
+            (entries[i],) = log_probabilities(logits[i : i + 1], tokens[i : i + 1], row.job.logprobs, row.job.codec)
     return entries
 
 

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from threading import Lock
 from typing import Any, TypeVar, cast
 
+import torch
+
 from app.catalog.catalog import ModelVersion
 from app.engines.base import Capabilities, Done, Event, GenerateRequest, Prompt, ScoreRequest, Scores, TokenizerInfo
 from app.engines.embedded import sampling
 from app.engines.embedded.codec import Codec
 from app.engines.embedded.jobs import Generate, Load, Score, Unload
 from app.engines.embedded.lane import Lane
+from app.engines.embedded.network import rows_are_independent
 from app.errors import ContextExceeded, InvalidRequest, Unavailable
 from app.settings import Settings
 
@@ -24,7 +27,8 @@ class EmbeddedEngine:
     """The protocol of `app.engines.base`, for models whose weights are in their catalog folder."""
 
     def __init__(self, settings: Settings) -> None:
-        self.capabilities = Capabilities()
+        on_gpu = settings.device != "cpu" and torch.cuda.is_available()
+        self.capabilities = Capabilities(deterministic=not on_gpu and rows_are_independent())
         self._settings = settings
         self._lanes: dict[str, Lane] = {}  # by the digest of the standalone version
         self._codecs: dict[str, Codec] = {}  # by the digest of the version
@@ -55,16 +59,17 @@ class EmbeddedEngine:
         )
         lane = self._lane(request.model)
         lane.submit(job)
+        complete = False
         try:
-            while True:
+            while not complete:
                 event = await job.events.get()
                 if isinstance(event, BaseException):
                     raise event
+                complete = isinstance(event, Done)
                 yield event
-                if isinstance(event, Done):
-                    return
         finally:
-            lane.cancel(job)
+            if not complete:
+                lane.cancel(job)
 
     async def score(self, request: ScoreRequest) -> Scores:
         """Log-likelihoods of the labels, each followed by the end of the answer."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.catalog.catalog import ModelVersion
-from app.engines.base import Done, Event, Piece, Sampling, Scores
+from app.engines.base import Event, Sampling
 from app.engines.embedded.codec import Codec
 from app.engines.embedded.scoring import LabelTree
+
+Send = Callable[["Job", Any], None]  # tell a job something, at the end of the step
 
 
 @dataclass(eq=False)
@@ -34,6 +36,7 @@ class _Promise(Job):
 
     def __post_init__(self) -> None:
         self.result = self.loop.create_future()
+        self.result.add_done_callback(_look)
 
     def tell(self, value: Any) -> None:
         if self.result.done():
@@ -62,10 +65,6 @@ class Score(_Promise):
     prompt: list[int]
     tree: LabelTree
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.result.add_done_callback(_look)
-
 
 @dataclass(eq=False)
 class Generate(Job):
@@ -84,11 +83,11 @@ class Generate(Job):
         """Whether it stays in the batch: a single token is drawn from the prompt's own step."""
         return self.limit > 1
 
-    def tell(self, value: Piece | Done | BaseException) -> None:
+    def tell(self, value: Event | BaseException) -> None:
         self.events.put_nowait(value)
 
 
-def _look(future: "asyncio.Future[Scores]") -> None:
+def _look(future: "asyncio.Future[Any]") -> None:
     """Mark an exception as seen: a task that was cancelled no longer asks."""
     if not future.cancelled():
         future.exception()
@@ -116,6 +115,3 @@ class Outbox:
 def _deliver(letters: list[tuple[Job, Any]]) -> None:
     for job, value in letters:
         job.tell(value)
-
-
-Send = Callable[[Job, Any], None]

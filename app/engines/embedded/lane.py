@@ -70,7 +70,8 @@ class Lane:
         try:
             while (picked := self._next(shift)) is not None:
                 shift.turn(picked)
-                self.resident = shift.resident
+                self.resident = shift.resident  # before anyone hears that a version is loaded
+                shift.outbox.send()
         # Whatever it is, those who wait must hear of it.
         except Exception as failure:
             log.exception("the lane of %s failed", self._base.id)

@@ -79,8 +79,8 @@ class AdaptedLinear(nn.Module):
         if plan.row_slots is not None:
             # One token per row, each with its own adapter: two products for all rows at once.
             a, b = self.a[plan.row_slots], self.b[plan.row_slots]
-            low = torch.bmm(a, x[0, : plan.rows, :, None])
-            out[0, : plan.rows] += torch.bmm(b, low)[..., 0]
+            low = torch.bmm(a, x[0, : len(a), :, None])
+            out[0, : len(a)] += torch.bmm(b, low)[..., 0]
         for start, stop, slot in plan.runs:
             if slot:
                 out[0, start:stop] += (x[0, start:stop] @ self.a[slot].T) @ self.b[slot].T

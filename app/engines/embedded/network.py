@@ -1,7 +1,12 @@
-"""The packed forward pass: the tokens of many requests in one row without padding, each attending to its own request only.
+"""The packed forward pass: the tokens of many requests in one row, each attending to its own request only.
 
 Every layer but attention treats tokens one by one, so rows of any length and any variant share its matrix products. Attention
 is ours (`attend`), registered with transformers under a name; it reads the step's plan to know who sees what.
+
+A request's numbers do not depend on its company, to the last bit. Attention runs request by request (on a GPU: rows together).
+A matrix product of 1, 2 or 3 rows sums in another order than a larger one, and so do the rows that are left over when threads
+share a larger one; therefore each part of a step is filled up to a multiple of `ALIGN` tokens. `rows_are_independent` tells
+whether that is enough on this machine.
 """
 
 from dataclasses import dataclass, field
@@ -9,12 +14,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import linear, scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from app.engines.embedded.kv import KeyValues
 
 ATTENTION = "versus"
+ALIGN = 4
 
 # What some architectures add to attention and we do not compute; weights.py refuses their models.
 UNKNOWN_FEATURES = ("softcap", "s_aux", "position_bias")
@@ -22,7 +28,7 @@ UNKNOWN_FEATURES = ("softcap", "s_aux", "position_bias")
 
 @dataclass(frozen=True)
 class Span:
-    """Consecutive tokens of one request: they see `context` (an earlier part of the step) and themselves.
+    """Consecutive tokens of one request: they see those of the span that they stand `behind`, and themselves.
 
     `mask` [tokens, tokens] tells which of themselves they see; None is everything up to oneself. Keys and values go to
     `store_row` of the cache where it is not None.
@@ -30,7 +36,8 @@ class Span:
 
     start: int
     stop: int
-    context: tuple[int, int] | None = None
+    slot: int
+    behind: "Span | None" = None
     mask: Tensor | None = None
     store_row: int | None = None
 
@@ -42,61 +49,71 @@ class Plan:
     kv: KeyValues = field(default_factory=KeyValues)
     ids: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
-    slots: list[int] = field(default_factory=list)  # each token's adapter; 0 is the base
     keep: list[int] = field(default_factory=list)  # tokens whose logits are wanted
-    rows: int = 0  # running rows at the front
+    slots: list[int] = field(default_factory=list)  # the adapter of each running row; 0 is the base
     spans: list[Span] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return len(self.slots)
 
     def add_row(self, token: int, position: int, slot: int) -> int:
         """The next token of a running row; returns the place of its logits among those kept."""
-        self.rows += 1
-        return self._add([token], [position], slot, keep=1)
+        self.slots.append(slot)
+        return self._add([token], [position], keep=1)
 
     def add_prompt(self, ids: list[int], slot: int, *, keep: int, store_row: int | None = None) -> int:
         """A whole prompt, of which the logits of the last `keep` tokens are wanted; returns the place of the first of them."""
-        start = len(self.ids)
-        self.spans.append(Span(start, start + len(ids), store_row=store_row))
-        return self._add(ids, list(range(len(ids))), slot, keep=keep)
+        start = self._fill()
+        self.spans.append(Span(start, start + len(ids), slot, store_row=store_row))
+        return self._add(ids, list(range(len(ids))), keep=keep)
 
-    def add_branch(self, ids: list[int], positions: list[int], slot: int, context: tuple[int, int], mask: Tensor) -> int:
-        """Tokens behind an earlier span, all of their logits wanted; returns the place of the first."""
-        start = len(self.ids)
-        self.spans.append(Span(start, start + len(ids), context, mask))
-        return self._add(ids, positions, slot, keep=len(ids))
+    def add_branch(self, ids: list[int], positions: list[int], behind: Span, mask: Tensor) -> int:
+        """Tokens behind a prompt, all of their logits wanted; returns the place of the first."""
+        start = self._fill()
+        self.spans.append(Span(start, start + len(ids), behind.slot, behind, mask))
+        return self._add(ids, positions, keep=len(ids))
 
-    def _add(self, ids: list[int], positions: list[int], slot: int, *, keep: int) -> int:
+    def _add(self, ids: list[int], positions: list[int], *, keep: int) -> int:
         first = len(self.keep)
         self.ids += ids
         self.positions += positions
-        self.slots += [slot] * len(ids)
         self.keep += range(len(self.ids) - keep, len(self.ids))
         return first
 
-    def to(self, device: torch.device) -> None:
-        """Make what attention needs in every layer once."""
+    def _fill(self) -> int:
+        """Fill up with tokens that nobody sees; returns where the next part begins."""
+        missing = -len(self.ids) % ALIGN
+        self.ids += [0] * missing
+        self.positions += [0] * missing
+        return len(self.ids)
+
+    def close(self, device: torch.device) -> None:
+        """Nothing more is added: make what every layer needs once."""
+        self._fill()
+        self.keep += self.keep[-1:] * (-len(self.keep) % ALIGN)
+        self.lengths = [position + 1 for position in self.positions[: self.rows]]  # of each row, with its new token
         self.row_numbers = torch.arange(self.rows, device=device)
         self.row_positions = torch.tensor(self.positions[: self.rows], device=device)
-        self.longest = max(self.positions[: self.rows], default=-1) + 1
-        places = torch.arange(self.longest, device=device)
-        self.row_mask = (places <= self.row_positions[:, None])[:, None, None]  # [rows, 1, 1, longest]
         self.span_masks = [_span_mask(span, device) for span in self.spans]
-        self.row_slots = torch.tensor(self.slots[: self.rows], device=device) if any(self.slots[: self.rows]) else None
+        filled_slots = self.slots + [0] * (-self.rows % ALIGN)
+        self.row_slots = torch.tensor(filled_slots, device=device) if any(self.slots) else None
         self.runs: list[tuple[int, int, int]] = []  # start, stop, adapter of neighbouring spans
         for span in self.spans:
-            slot = self.slots[span.start]
-            if self.runs and self.runs[-1][2] == slot:
-                self.runs[-1] = (self.runs[-1][0], span.stop, slot)
+            stop = span.stop + -span.stop % ALIGN
+            if self.runs and self.runs[-1][2] == span.slot:
+                self.runs[-1] = (self.runs[-1][0], stop, span.slot)
             else:
-                self.runs.append((span.start, span.stop, slot))
+                self.runs.append((span.start, stop, span.slot))
 
 
 def _span_mask(span: Span, device: torch.device) -> Tensor | None:
-    """[1, 1, tokens, context and tokens]"""
+    """[1, 1, tokens, tokens of the span before and own]"""
     if span.mask is None:
         return None
     mask = span.mask.to(device)
-    if span.context is not None:
-        seen = torch.ones(len(mask), span.context[1] - span.context[0], dtype=torch.bool, device=device)
+    if span.behind is not None:
+        seen = torch.ones(len(mask), span.behind.stop - span.behind.start, dtype=torch.bool, device=device)
         mask = torch.cat((seen, mask), dim=1)
     return mask[None, None]
 
@@ -110,8 +127,9 @@ class Network:
 
     def logits(self, plan: Plan) -> Tensor:
         """Run a step: [tokens kept, vocabulary] in float32."""
+        wanted = len(plan.keep)
         with torch.inference_mode():
-            plan.to(self.device)
+            plan.close(self.device)
             self.plan = plan
             out = self.module(
                 input_ids=torch.tensor([plan.ids], device=self.device),
@@ -120,7 +138,7 @@ class Network:
                 use_cache=False,
                 plan=plan,
             )
-            logits: Tensor = out.logits[0].float()
+            logits: Tensor = out.logits[0, :wanted].float()
         return logits
 
 
@@ -134,27 +152,27 @@ def attend(
     plan: Plan | None = None,
     **features: Any,
 ) -> tuple[Tensor, None]:
-    """Attention of a packed step: query [1, heads, tokens, size], key and value with as many heads or fewer."""
+    """Attention of a packed step: query [1, heads, tokens, size], key and value with as many heads or fewer.
+
+    Returns [1, tokens, heads, size]; what filling tokens get is zero.
+    """
     found = [name for name in UNKNOWN_FEATURES if features.get(name) is not None]
     if plan is None or attention_mask is not None or found:
         raise NotImplementedError(f"attention with {', '.join(found) or 'a mask of its own'}")
-    parts = []
+    out = value.new_zeros(1, query.shape[2], query.shape[1], value.shape[3])
     if plan.rows:
-        parts.append(_attend_rows(module.layer_idx, query, key, value, scaling, plan))
+        _attend_rows(module.layer_idx, query, key, value, scaling, plan, out)
     for span, mask in zip(plan.spans, plan.span_masks, strict=True):
         own = slice(span.start, span.stop)
         keys, values = key[:, :, own], value[:, :, own]
         if span.store_row is not None:
-            stored = plan.kv.layer(module.layer_idx, key, value)
-            stored[0][span.store_row, :, : span.stop - span.start] = keys[0]
-            stored[1][span.store_row, :, : span.stop - span.start] = values[0]
-        if span.context is not None:
-            before = slice(*span.context)
-            if span.context[1] == span.start:
-                keys, values = key[:, :, before.start : span.stop], value[:, :, before.start : span.stop]
-            else:
-                keys, values = torch.cat((key[:, :, before], keys), 2), torch.cat((value[:, :, before], values), 2)
-        out = scaled_dot_product_attention(
+            stored_keys, stored_values = plan.kv.layer(module.layer_idx, key, value)
+            stored_keys[span.store_row, :, : span.stop - span.start] = keys[0]
+            stored_values[span.store_row, :, : span.stop - span.start] = values[0]
+        if span.behind is not None:
+            before = slice(span.behind.start, span.behind.stop)
+            keys, values = torch.cat((key[:, :, before], keys), 2), torch.cat((value[:, :, before], values), 2)
+        seen = scaled_dot_product_attention(
             query[:, :, own],
             keys,
             values,
@@ -163,22 +181,43 @@ def attend(
             scale=scaling,
             enable_gqa=query.shape[1] != key.shape[1],
         )
-        parts.append(out.transpose(1, 2))
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), None
+        out[:, own] = seen.transpose(1, 2)
+    return out, None
 
 
-def _attend_rows(layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float | None, plan: Plan) -> Tensor:
-    """One token per running row against all that the row has said; returns [1, rows, heads, size]."""
+def _attend_rows(layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float | None, plan: Plan, out: Tensor) -> None:
+    """One token per running row against all that the row has said."""
     rows = plan.rows
     keys, values = plan.kv.layer(layer, key, value)
     keys[plan.row_numbers, :, plan.row_positions] = key[0, :, :rows].transpose(0, 1)
     values[plan.row_numbers, :, plan.row_positions] = value[0, :, :rows].transpose(0, 1)
     # Heads that share keys become queries of one head: [rows, key heads, heads per key head, size].
     grouped = query[0, :, :rows].transpose(0, 1).reshape(rows, key.shape[1], -1, query.shape[-1])
-    out = scaled_dot_product_attention(
-        grouped, keys[:rows, :, : plan.longest], values[:rows, :, : plan.longest], attn_mask=plan.row_mask, scale=scaling
+    if query.device.type == "cpu":
+        for row, length in enumerate(plan.lengths):
+            seen = scaled_dot_product_attention(
+                grouped[row, None], keys[row, None, :, :length], values[row, None, :, :length], scale=scaling
+            )
+            out[0, row] = seen.flatten(0, 2)
+        return
+    longest = max(plan.lengths)
+    mask = torch.arange(longest, device=query.device) <= plan.row_positions[:, None]
+    seen = scaled_dot_product_attention(
+        grouped, keys[:rows, :, :longest], values[:rows, :, :longest], attn_mask=mask[:, None, None], scale=scaling
     )
-    return out.flatten(1, 2)[None]
+    out[0, :rows] = seen.flatten(1, 2)
+
+
+def rows_are_independent() -> bool:
+    """Whether this processor's matrix products give a row the same bits in any company, in multiples of `ALIGN` rows."""
+    numbers = torch.Generator().manual_seed(0)
+    for width, out in ((64, 64), (256, 704), (704, 256)):
+        weight = torch.randn(out, width, generator=numbers)
+        x = torch.randn(64, width, generator=numbers)
+        alone = torch.cat([linear(part, weight) for part in torch.split(x, ALIGN)])
+        if not all(torch.equal(linear(x[:count], weight), alone[:count]) for count in (2 * ALIGN, 5 * ALIGN, 64)):
+            return False
+    return True
 
 
 AttentionInterface.register(ATTENTION, attend)

@@ -54,7 +54,7 @@ class Shift:
         return self._batch.budget()
 
     def turn(self, picked: Sequence[Job]) -> None:
-        """Begin with the picked jobs, in order, then compute one step."""
+        """Begin with the picked jobs, in order, then compute one step. What it has to tell waits in the outbox."""
         self._begun.update(picked)
         failed: dict[str, Unavailable] = {}  # one attempt to load a version per turn
         for job in picked:
@@ -63,7 +63,6 @@ class Shift:
         if self._batch is not None:
             self._batch.step()
         self._begun = {job for job in self._begun if not job.cancelled}
-        self.outbox.send()
 
     def _begin(self, job: Job, failed: dict[str, Unavailable]) -> None:
         digest = job.model.digest

@@ -46,7 +46,8 @@ def load_network(model: ModelVersion, device: torch.device) -> Network:
             )
     # Whatever is wrong with the files, transformers raises it as one of many kinds.
     except Exception as error:
-        raise _bad(model, f"{type(error).__name__}: {error}") from error
+        known = not isinstance(error, KeyError) or error.args != (ATTENTION,)
+        raise _bad(model, f"{type(error).__name__}: {error}" if known else "its architecture is not served here") from error
     missing = sorted(report["missing_keys"])
     if missing:
         raise _bad(model, f"its weights lack {', '.join(missing[:3])}{' and more' * (len(missing) > 3)}")

@@ -8,7 +8,7 @@ import torch
 
 from app.catalog.catalog import Catalog, ModelVersion
 from app.engines.embedded.engine import EmbeddedEngine
-from tests.engines.embedded.conftest import Run, ask, plain_model, tokenizer_of
+from tests.engines.embedded.conftest import Answer, Run, ask, plain_model, tokenizer_of
 
 PROMPTS = (
     "The insured reports that the car",
@@ -46,13 +46,13 @@ def test_an_answer_is_the_same_alone_and_beside_other_variants(
         for seed, prompt in enumerate(PROMPTS)
     ]
 
-    async def alone(engine: EmbeddedEngine) -> list[list[int]]:
-        return [(await ask(engine, model, prompt, **options)).tokens for model, prompt, options in asked]
+    async def alone(engine: EmbeddedEngine) -> list[Answer]:
+        return [await ask(engine, model, prompt, logprobs=2, **options) for model, prompt, options in asked]
 
-    async def together(engine: EmbeddedEngine) -> list[list[int]]:
-        answers = [ask(engine, model, prompt, **options) for model, prompt, options in asked]
-        return [answer.tokens for answer in await asyncio.gather(*answers)]
+    async def together(engine: EmbeddedEngine) -> list[Answer]:
+        return await asyncio.gather(*(ask(engine, model, prompt, logprobs=2, **options) for model, prompt, options in asked))
 
-    one_by_one = run(alone)
-    assert run(together) == one_by_one
-    assert len({tuple(tokens) for tokens in one_by_one}) > len(asked) / 2  # they do differ
+    one_by_one, packed = run(alone), run(together)
+    assert [answer.tokens for answer in packed] == [answer.tokens for answer in one_by_one]
+    assert [answer.logprobs for answer in packed] == [answer.logprobs for answer in one_by_one]  # to the last bit
+    assert len({tuple(answer.tokens) for answer in one_by_one}) > len(asked) / 2  # they do differ

@@ -19,6 +19,9 @@ def demo(
         str | None, typer.Option(help="With --data: column of dates (train on earlier, test on later) or of groups.")
     ] = None,
     top: Annotated[int | None, typer.Option(min=2, help="With --data: keep so many most frequent labels.")] = None,
+    tasks: Annotated[
+        str, typer.Option(help="Without --data: built-in tasks, separated by commas (claims-type, claims-decision).")
+    ] = "claims-type",
     name: Annotated[
         str | None, typer.Option(help="Of the custom model; by default claims, or with --data the file's name.")
     ] = None,
@@ -43,6 +46,8 @@ def demo(
 
       versus demo --exit --port 8080
 
+      versus demo --tasks claims-type,claims-decision --minutes 6
+
       versus demo --data claims.csv --text narrative --label body_part --split-by accident_date --top 12
     """
     from app.cli.progress import fail
@@ -56,7 +61,8 @@ def demo(
     try:
         if data is None and (text or label or split_by or top):
             raise SetupError("--text, --label, --split-by and --top tell how to read a file; name it with --data.")
-        plan = Plan(data, text, label, split_by, top, name, method, minutes, limit)
+        named = tuple(task.strip() for task in tasks.split(",") if task.strip())
+        plan = Plan(data, text, label, split_by, top, name, method, minutes, limit, named)
         walk(plan, settings, again=again, leave=leave)
     except VersusError as error:
         fail(error)

@@ -24,7 +24,6 @@ from app.database.session import connect
 from app.errors import SetupError
 from app.settings import Settings
 
-BUILT_IN = ("claims-type", "claims-decision")
 # What the 10 minutes of a file on two cores leave for training, and how many test cases a benchmark may then ask.
 FILE_MINUTES, FILE_CASES = 5.5, 1000
 
@@ -42,6 +41,7 @@ class Plan:
     method: str | None = None
     minutes: float | None = None
     limit: int | None = None
+    tasks: tuple[str, ...] = ("claims-type",)  # built-in ones, where no data is given
 
     @property
     def model(self) -> str:
@@ -108,7 +108,9 @@ async def _datasets(plan: Plan, settings: Settings, client: ServiceClient, conso
     if plan.data is None:
         database = connect(settings.database)
         built_in = tasks.built_in()
-        found = {name: await tasks.dataset_of(database, built_in[name]) for name in BUILT_IN}
+        if strangers := [name for name in plan.tasks if name not in built_in]:
+            raise SetupError(f"There is no built-in task {strangers[0]!r}; there are {', '.join(built_in)}.")
+        found = {name: await tasks.dataset_of(database, built_in[name]) for name in plan.tasks}
         await database.close()
         for name, data in found.items():
             sizes = ", ".join(f"{sum(labels.values()):,} {split}" for split, labels in data.counts.items())

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import httpx
 
+from tests.perf.peers import one_row_per_label
+
 ROOT = Path(__file__).parents[2]
 CLAIM = (
-    "Insured reports that on the night of 12 March a supply line under the kitchen sink burst while the family slept. Water ran for "
-    "about six hours, soaked the cabinets and the oak floor, and dripped into the finished basement. Plumber replaced the line."
+    "Insured reports that in the night a supply line under the kitchen sink burst while the family slept. Water ran for "
+    "about six hours, soaked the cabinets and the oak floor, and dripped into the basement."
 )
 START_WAIT_S = 120.0
 
@@ -94,6 +96,8 @@ def classify(url: str, warm: int = 20, calls: int = 200) -> Iterator[tuple[str, 
         what = f"POST /v1/classify, {tokens} tokens, {len(labels)} labels"
         yield f"{what}, p50", f"{statistics.median(times):.1f} ms", "under 30 ms"
         yield f"{what}, p95", f"{statistics.quantiles(times, n=20)[-1]:.1f} ms", f"n = {calls}"
+        alone = one_row_per_label(ROOT / "models" / "general", CLAIM, labels)
+        yield "the same by transformers alone, a row per label", f"{1000 * alone:.1f} ms", "n = 10"
         started = time.perf_counter()
         many = client.post("/v1/classify", json=body | {"input": [f"{number}: {CLAIM}" for number in range(64)]})
         many.raise_for_status()

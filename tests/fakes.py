@@ -30,10 +30,11 @@ def serve_with(monkeypatch: pytest.MonkeyPatch, engine: type[FakeEngine]) -> Non
 
 
 class SlowEngine(FakeEngine):
-    """Waits before each event, and before a score; knows how many generations run."""
+    """Waits before each event, and before some scores; knows how many generations run, and how many events there were."""
 
     pause_s: ClassVar[float] = 0.05
     running: ClassVar[int] = 0
+    events: ClassVar[int] = 0
 
     async def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
         SlowEngine.running += 1
@@ -41,6 +42,7 @@ class SlowEngine(FakeEngine):
             async for event in super().generate(request):
                 await asyncio.sleep(self.pause_s)
                 yield event
+                SlowEngine.events += 1
         finally:
             SlowEngine.running -= 1
 

@@ -67,9 +67,13 @@ class FakeEngine:
             if request.echo:
                 yield _echo(request, prompt)
             context, drawn = list(prompt), random.Random(request.sampling.seed)
-            text, ttft_ms, finish = _Text(request.sampling.stop), None, None
+            text, ttft_ms = _Text(request.sampling.stop), None
+            finish: FinishReason | None = None
             room = request.model.card.context - len(prompt)
-            most = min(room, request.sampling.max_tokens or room)
+            most = room if request.sampling.max_tokens is None else min(room, request.sampling.max_tokens)
+            made = 0
+            if most == 0:
+                finish = "length"
             while finish is None:
                 await asyncio.sleep(0)  # the others' turn, and the moment at which this one can be cancelled
                 logprobs = next_logprobs(request.model.digest, context)

@@ -39,7 +39,8 @@ def completion_requests(body: CompletionIn, serving: Serving) -> list[GenerateRe
     check_inputs(len(prompts) * (body.n or 1), serving.settings, "prompt")
     for prompt in prompts:
         check_prompt(prompt, serving.settings)
-    return _requests(body, serving, prompts, body.max_tokens or COMPLETION_TOKENS, body.logprobs, echo=bool(body.echo))
+    max_tokens = COMPLETION_TOKENS if body.max_tokens is None else body.max_tokens
+    return _requests(body, serving, prompts, max_tokens, body.logprobs, echo=bool(body.echo))
 
 
 def chat_messages(messages: Sequence[MessageIn], settings: Settings) -> list[Message]:

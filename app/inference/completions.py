@@ -106,7 +106,7 @@ async def chunks(
 def _whole_logprobs(answer: Answer) -> LogprobsOut | None:
     logprobs = _logprobs(answer.request, answer.pieces, 0)
     generated = any(piece.logprobs for piece in answer.pieces if not piece.echoed)
-    if logprobs is not None and answer.request.echo and not generated:
+    if logprobs is not None and answer.request.echo and answer.request.sampling.max_tokens != 0 and not generated:
         # Clients that score a prompt cut the last entry off as the generated one: there must be one, even when an engine
         # does not tell the end of the answer as a token.
         logprobs.tokens.append("")

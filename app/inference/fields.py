@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic_core import PydanticCustomError
 
 MOST_CHOICES = 16
 MOST_STOPS = 16
@@ -17,26 +18,24 @@ class In(BaseModel):
 
 def _storable(text: str) -> str:
     if "\0" in text:
-        raise ValueError("holds a NUL character, which databases refuse; remove it")
+        raise PydanticCustomError("nul", "Should hold no NUL character, which databases refuse")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("holds half of a surrogate pair, which is no character; send valid Unicode") from None
+        raise PydanticCustomError("surrogate", "Should be valid Unicode, without half of a surrogate pair") from None
     return text
 
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        raise ValueError("is empty; give it some text")
+        raise PydanticCustomError("blank", "Should hold more than white space")
     return text
 
 
 def _unlike(texts: list[str]) -> list[str]:
-    seen: set[str] = set()
-    for text in texts:
-        if text in seen:
-            raise ValueError(f"holds {text[:80]!r} twice; give each once")
-        seen.add(text)
+    if len(set(texts)) < len(texts):
+        twice = next(text for text in texts if texts.count(text) > 1)
+        raise PydanticCustomError("twice", "Should hold each text once; {text} is there twice", {"text": repr(twice[:80])})
     return texts
 
 
@@ -50,7 +49,7 @@ text_or_texts = Discriminator(
 )
 
 Text = Annotated[str, AfterValidator(_storable)]
-SomeText = Annotated[Text, AfterValidator(_not_blank)]
+SomeText = Annotated[Text, StringConstraints(min_length=1), AfterValidator(_not_blank)]
 ModelName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 ModelNames = Annotated[list[ModelName], Field(min_length=1, max_length=16), AfterValidator(_unlike)]
 TaskName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from app.errors import InvalidRequest, Unprocessable
 from app.inference.fields import (
@@ -186,13 +186,7 @@ def _shape(value: object) -> str | None:
     return "tokens" if isinstance(first, int) else "texts"
 
 
-def _not_empty(text: str) -> str:
-    if not text:
-        raise ValueError("is empty; give it some text")
-    return text
-
-
-PromptText = Annotated[Text, AfterValidator(_not_empty)]
+PromptText = Annotated[Text, StringConstraints(min_length=1)]
 PromptTokens = Annotated[list[TokenId], Field(min_length=1)]
 
 
@@ -218,7 +212,9 @@ class CompletionIn(OpenAiIn):
             custom_error_message="Input should be a text, a list of texts, a list of tokens or a list of lists of tokens",
         ),
     ]
-    max_tokens: Count | None = Field(default=None, description="16 unless told")
+    max_tokens: Annotated[int, Field(ge=0, lt=2**31)] | None = Field(
+        default=None, description="16 unless told; 0 with echo only scores the prompt"
+    )
     logprobs: Annotated[int, Field(ge=0, le=20, description="likeliest tokens at each place")] | None = None
     echo: bool | None = Field(default=None, description="the prompt comes before the answer")
     best_of: NotYet = None

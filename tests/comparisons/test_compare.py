@@ -1,13 +1,22 @@
 """One input to several models at once: each answers or fails by itself, and all of it is logged together."""
 
+import http.client
+import json
+import time
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from app.database.migrations import upgrade
 from app.database.tables import Classification, Comparison, Generation
+from app.main import create_app
+from app.settings import Settings
 from tests.fakes import FallingEngine, SlowEngine, serve_with
 from tests.inference.conftest import Rows, Start
+from tests.server import serve
 
 MODELS = ["general", "claims"]
 ASK = {"messages": [{"role": "user", "content": "What is covered?"}], "seed": 3, "max_tokens": 40}
@@ -153,6 +162,30 @@ def test_a_comparison_its_outputs_and_its_generations_are_logged_together(start:
     ]
     for compared in (generated, classified):
         assert client.get(f"/v1/comparisons/{compared['id']}").json() == compared
+
+
+def test_a_caller_who_leaves_stops_all_models_and_what_they_produced_is_logged(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve_with(monkeypatch, SlowEngine)
+    monkeypatch.setattr(SlowEngine, "events", 0)
+    settings = Settings(models_dir=models_dir, data_dir=tmp_path)
+    upgrade(settings.database)
+
+    with serve(create_app(settings)) as url:
+        caller = http.client.HTTPConnection(url.removeprefix("http://"))
+        body = json.dumps({"models": ["general", "nobody"], "prompt": "covered ", "temperature": 0})
+        caller.request("POST", "/v1/compare", body, {"Content-Type": "application/json"})
+        while SlowEngine.events < 3:
+            time.sleep(0.01)
+        caller.close()
+        made: list[Any] = []
+        while not made:
+            made = httpx.get(f"{url}/v1/comparisons", trust_env=False).json()["data"]
+
+    assert [output["error"]["code"] for output in made[0]["outputs"]] == ["client_left", "model_not_found"]
+    assert made[0]["outputs"][0]["text"]
+    assert SlowEngine.running == 0
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,7 @@ def test_a_prompt_without_room_for_an_answer_is_refused_with_both_lengths(engine
 
     _, done = answer(engine, greedy(short, "x" * 20))
     assert (done.finish_reason, done.completion_tokens) == ("length", 4)
+    assert answer(engine, greedy(short, "x" * 20, most=0))[1].completion_tokens == 0
 
 
 def test_the_queue_is_full_at_its_limit_and_free_again_when_a_caller_leaves(engine: FakeEngine, model: ModelVersion) -> None:

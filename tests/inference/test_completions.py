@@ -97,6 +97,15 @@ def test_an_engine_that_does_not_tell_the_end_as_a_token_still_gives_the_last_en
     assert choice["logprobs"]["token_logprobs"][-1] is None
 
 
+def test_no_token_need_be_made_to_score_a_prompt(client: TestClient) -> None:
+    answer = complete(client, prompt=[IDS], max_tokens=0, logprobs=1, echo=True)
+
+    (choice,) = answer["choices"]
+    assert (choice["text"], choice["finish_reason"]) == (TEXT, "length")
+    assert {len(column) for column in choice["logprobs"].values()} == {len(IDS)}
+    assert answer["usage"]["completion_tokens"] == 0
+
+
 def test_tokens_that_read_alike_keep_the_larger_log_probability(client: TestClient) -> None:
     # Every byte that begins a character of several reads as the replacement character.
     (choice,) = complete(client, prompt=TEXT, logprobs=20, max_tokens=8, temperature=0)["choices"]

@@ -1,16 +1,15 @@
 """Every generation and classification is a row, committed before its answer leaves, whatever becomes of the request."""
 
 import asyncio
+import http.client
 import json
-import socket
-import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from sqlalchemy import select
 
 from app.database.session import connect, transaction
@@ -19,6 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.fakes import FallingEngine, MidwayEngine, SlowEngine, serve_with
 from tests.inference.conftest import Rows, Start
+from tests.server import serve
 
 HELLO = {"model": "general", "messages": [{"role": "user", "content": "What is covered?"}], "max_tokens": 40}
 
@@ -202,18 +202,15 @@ def test_what_was_refused_before_it_began_leaves_no_row(start: Start, rows: Rows
 
 @pytest.fixture
 def served(models_dir: Path, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    """Slow models on a real socket, and a caller who is impatient."""
+    """Slow models on a real socket."""
     serve_with(monkeypatch, SlowEngine)
+    monkeypatch.setattr(SlowEngine, "events", 0)
     app = create_app(Settings(models_dir=models_dir, data_dir=tmp_path, database_url=database_url))
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
-    thread.start()
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    with httpx.Client(base_url=url, timeout=httpx.Timeout(10, read=0.8), trust_env=False) as caller:
+    with (
+        serve(app) as url,
+        httpx.Client(base_url=url, timeout=30, trust_env=False) as caller,
+    ):
         yield caller
-    server.should_exit = True
-    thread.join()
 
 
 def logged(database_url: str) -> Generation:
@@ -245,8 +242,11 @@ def test_a_client_that_leaves_stops_the_engine_and_what_was_produced_is_logged(
         with served.stream("POST", "/v1/completions", json=body) as answer:
             assert json.loads(next(answer.iter_lines()).removeprefix("data: "))["choices"][0]["text"]
     else:
-        with pytest.raises(httpx.ReadTimeout):
-            served.post("/v1/completions", json=body)
+        caller = http.client.HTTPConnection(served.base_url.host, served.base_url.port)
+        caller.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"})
+        while SlowEngine.events < 3:
+            time.sleep(0.01)
+        caller.close()
 
     row = logged(database_url)
     assert row.error == "The client left before the end of the answer."

@@ -98,3 +98,19 @@ def test_the_lock_file_pins_each_dependency_within_its_range() -> None:
     wanted = [Requirement(each) for each in (*project["dependencies"], *project["optional-dependencies"]["dev"])]
     for requirement in wanted:
         assert pins[canonicalize_name(requirement.name)] in requirement.specifier, requirement
+
+
+def pages() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_settings_files_and_make_targets_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text()
+    known = {f"VERSUS_{name.upper()}" for name in Settings.model_fields} | COMPOSE_ONLY
+    assert set(re.findall(r"\bVERSUS_[A-Z_]*[A-Z]", text)) <= known
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    assert [link for link in links if link and not (page.parent / link).exists()] == []
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+    assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, flags=re.M)) <= targets
+    assert [file for file in re.findall(r"docker compose -f (\S+)", text) if not (ROOT / file).exists()] == []

@@ -96,7 +96,7 @@ def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str]]:
         if card.method == "lora" and base is None:
             problem = f"its base {card.parent} is not in the catalog"
         elif base is not None and card.parent_digest != base.digest:
-            problem = f"it was made from another {card.parent} (digest {card.parent_digest}, here {base.digest}); train it again"
+            problem = f"it was made from another {card.parent} (digest {card.parent_digest}, not {base.digest}); train it anew"
         elif card.id in versions:
             problem = f"{card.id} is also in {versions[card.id].folder}; give one of them another version"
         if problem is None:

@@ -106,8 +106,8 @@ class ScoreRequest:
 class Scores:
     """`log_likelihoods`: log p(label, end of answer | prompt) per label, natural log, in the order of the request.
 
-    The end of the answer is part of it, so that a label which begins another one has no advantage, and the labels' probabilities
-    sum to at most 1: that sum is the request's label mass. `label_tokens`: tokens of each label without the end.
+    The end of the answer is part of it, so that a label which begins another one has no advantage, and the labels'
+    probabilities sum to at most 1: that sum is the request's label mass. `label_tokens`: tokens of each label without the end.
     """
 
     log_likelihoods: Sequence[float]

@@ -27,7 +27,7 @@ class Engines:
         name = model.card.engine
         if name == "embedded" and not self._settings.embedded:
             raise Unavailable(
-                f"{model.id} needs the embedded engine, which VERSUS_EMBEDDED=false turns off here; turn it on or ask another model."
+                f"{model.id} needs the embedded engine, which VERSUS_EMBEDDED=false turns off; turn it on or ask another model."
             )
         if name not in self._made:
             module, kind = ENGINES[name]

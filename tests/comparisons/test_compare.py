@@ -197,7 +197,7 @@ def test_a_caller_who_leaves_stops_all_models_and_what_they_produced_is_logged(
         ({"prompt": "x", "input": "y", "labels": LABELS}, 422, "input"),
         ({"input": "x"}, 422, "labels"),
         ({"prompt": "x", "labels": LABELS}, 422, "labels"),
-        ({"prompt": "x", "task": "claims-type"}, 422, "task"),
+        ({"prompt": "x", "task": "kind-of-loss"}, 422, "task"),
         ({"input": "x", "labels": LABELS, "temperature": 1}, 422, "temperature"),
         ({"input": "x", "labels": ["a", "a"]}, 422, "labels"),
         ({"input": "x", "labels": [str(at) for at in range(11)]}, 413, "labels"),
@@ -226,9 +226,9 @@ def test_labels_and_task_may_be_null_as_clients_write_them(client: TestClient) -
 
 
 def test_a_task_that_no_model_knows_is_not_found_and_one_that_some_know_is_their_answer(client: TestClient) -> None:
-    answer = client.post("/v1/compare", json={"models": MODELS, "input": "x", "task": "claims-typo"})
+    answer = client.post("/v1/compare", json={"models": MODELS, "input": "x", "task": "kind-of-los"})
     assert (answer.status_code, answer.json()["error"]["param"]) == (404, "task")
 
-    known, unknown = compare(client, models=["claims", "short"], input="x", task="claims-type")["outputs"]
+    known, unknown = compare(client, models=["claims", "short"], input="x", task="kind-of-loss")["outputs"]
     assert known["label"] in LABELS
     assert unknown["error"] is not None

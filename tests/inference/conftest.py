@@ -17,7 +17,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.fakes import make_fake
 
-CLAIMS = TrainedTask(name="claims-type", prompt="claims-type: {input}", labels=("water", "fire", "theft"))
+CLAIMS = TrainedTask(name="kind-of-loss", prompt="kind-of-loss: {input}", labels=("water", "fire", "theft"))
 
 Start = Callable[..., TestClient]
 Rows = Callable[[TestClient, type[Base]], list[Any]]

@@ -71,16 +71,16 @@ class KnownTasks:
     """One task, as the benchmarks would tell it."""
 
     async def prompt_for(self, task: str) -> TaskPrompt | None:
-        return TaskPrompt(task, "Which kind of claim is it?", ("theft", "fire", "water")) if task == "claims-type" else None
+        return TaskPrompt(task, "Which kind of claim is it?", ("theft", "fire", "water")) if task == "kind-of-loss" else None
 
 
 def test_a_model_trained_for_the_task_sees_its_own_prompt_and_another_is_told_the_task(start: Start) -> None:
     client, text = start(), "a pipe burst"
     client.app.state.tasks = KnownTasks()  # type: ignore[attr-defined]
 
-    trained, general = classify(client, models=["claims", "general"], input=text, task="claims-type")
+    trained, general = classify(client, models=["claims", "general"], input=text, task="kind-of-loss")
 
-    assert trained["usage"]["prompt_tokens"] == len(f"<user: claims-type: {text}\nassistant:")
+    assert trained["usage"]["prompt_tokens"] == len(f"<user: kind-of-loss: {text}\nassistant:")
     assert list(trained["probabilities"]) == LABELS  # its card's
     told = {"labels": ["theft", "fire", "water"], "instruction": "Which kind of claim is it?"}
     assert general["probabilities"] == classify(client, model="general", input=text, **told)[0]["probabilities"]
@@ -88,16 +88,16 @@ def test_a_model_trained_for_the_task_sees_its_own_prompt_and_another_is_told_th
 
 def test_an_unknown_task_is_not_guessed_at(client: TestClient) -> None:
     for more in ({}, {"labels": LABELS}):
-        error = refused(client, 404, model="general", input="x", task="claims-typo", **more)
+        error = refused(client, 404, model="general", input="x", task="kind-of-los", **more)
         assert error["param"] == "task"
-        assert "'claims-typo'" in error["message"]
+        assert "'kind-of-los'" in error["message"]
 
 
 def test_labels_beside_a_task_choose_among_the_task_s(client: TestClient) -> None:
-    (result,) = classify(client, model="claims", input="it burned", task="claims-type", labels=["theft", "water"])
+    (result,) = classify(client, model="claims", input="it burned", task="kind-of-loss", labels=["theft", "water"])
     assert list(result["probabilities"]) == ["theft", "water"]
 
-    error = refused(client, 400, model="claims", input="it burned", task="claims-type", labels=["theft", "flood"])
+    error = refused(client, 400, model="claims", input="it burned", task="kind-of-loss", labels=["theft", "flood"])
     assert error["param"] == "labels"
     assert "'flood' is not a label" in error["message"]
 
@@ -108,7 +108,7 @@ def test_labels_beside_a_task_choose_among_the_task_s(client: TestClient) -> Non
 def test_what_a_trained_model_would_not_see_is_refused_and_changes_the_answer_of_others(
     client: TestClient, more: dict[str, Any]
 ) -> None:
-    error = refused(client, 400, model="claims", input="it burned", task="claims-type", **more)
+    error = refused(client, 400, model="claims", input="it burned", task="kind-of-loss", **more)
     assert error["param"] == next(iter(more))
 
     plain, told = (classify(client, model="claims", input="it burned", labels=LABELS, **one)[0] for one in ({}, more))

@@ -1,0 +1,88 @@
+"""The benchmark runner's own client gets from the real service what it reads, under each condition of a run."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.benchmarks.client import ServiceClient
+from app.benchmarks.runner import Arm, Case, Chunk, ModelArm, Row
+from app.benchmarks.tasks import built_in
+from app.catalog.cards import TrainedTask
+from app.catalog.catalog import Catalog
+from app.database.migrations import upgrade
+from app.main import create_app
+from app.settings import Settings
+from tests.fakes import make_fake
+from tests.server import serve
+
+TASK = next(iter(built_in().values()))
+CASES = [Case(at, f"a pipe burst {at} times", TASK.labels[0]) for at in range(3)]
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    make_fake(tmp_path / "models", "general", context=3000)
+    trained = TrainedTask(name=TASK.name, prompt=TASK.prompt, labels=TASK.labels)
+    make_fake(tmp_path / "models", "custom", kind="custom", method="full", tasks=(trained,))
+    make_fake(tmp_path / "models", "short", context=20)
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def service(models: Path, tmp_path: Path) -> Iterator[str]:
+    settings = Settings(models_dir=models, data_dir=tmp_path / "data")
+    upgrade(settings.database)
+    with serve(create_app(settings)) as url:
+        yield url
+
+
+def answers(service: str, models: Path, name: str, condition: str, examples: list[Case] | None = None) -> list[Row]:
+    version = Catalog([models]).find(name)
+    arm = Arm(name=name, kind=version.card.kind, model=version.id, version=1, digest=version.digest)
+
+    async def ask() -> list[Row]:
+        async with ServiceClient(service, patience_s=1) as client:
+            model = ModelArm(arm, client, TASK.name, TASK.labels, seed=0)
+            return await model.answer(CASES, Chunk(name, condition, (0, 1, 2), 2), examples or [])
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("name", ["general", "custom"])
+def test_scored_cases_have_label_probabilities_mass_and_counts(service: str, models: Path, name: str) -> None:
+    rows = answers(service, models, name, "base")
+
+    for row in rows:
+        assert row["label"] in TASK.labels
+        assert set(row["probabilities"]) == set(TASK.labels)
+        assert 0 <= row["label_mass"] <= 1
+        assert (row["completion_tokens"], row["text"], row["error"]) == (0, None, None)
+        assert row["prompt_tokens"] > 0
+    assert answers(service, models, name, "base")[0]["probabilities"] == rows[0]["probabilities"]
+
+
+@pytest.mark.parametrize("name", ["general", "custom"])
+def test_reruns_are_sampled_answers_that_repeat_with_their_seed(service: str, models: Path, name: str) -> None:
+    rows = answers(service, models, name, "rerun-1")
+
+    assert [row["text"] for row in answers(service, models, name, "rerun-1")] == [row["text"] for row in rows]
+    for row in rows:
+        assert row["label"] is None or row["label"] in TASK.labels
+        assert (row["probabilities"], row["label_mass"]) == (None, None)
+        assert row["completion_tokens"] > 0
+
+
+def test_examples_reach_the_general_model_s_prompt(service: str, models: Path) -> None:
+    plain = answers(service, models, "general", "base")
+    shown = answers(service, models, "general", "base", [Case(9, "it burned down", TASK.labels[1])])
+
+    assert all(more["prompt_tokens"] > less["prompt_tokens"] for more, less in zip(shown, plain, strict=True))
+
+
+def test_a_case_too_long_for_the_model_is_a_row_with_its_reason(service: str, models: Path) -> None:
+    for condition in ("base", "rerun-1"):
+        (row, *_) = answers(service, models, "short", condition)
+        assert row["label"] is None
+        assert "at most 20" in row["error"]

@@ -1,8 +1,10 @@
 """The service: create_app(settings) joins the routers, the state they share, and one error handler."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
@@ -14,6 +16,7 @@ from app.comparisons.routes import router as comparisons
 from app.database.session import connect
 from app.datasets.routes import router as datasets
 from app.engines.registry import Engines
+from app.errors import VersusError
 from app.inference.routes import router as inference
 from app.jobs.queue import JobQueue
 from app.settings import Settings
@@ -22,6 +25,8 @@ from app.web.errors import install_error_handlers
 from app.web.limits import BodyLimit
 from app.web.metrics import Metrics
 from app.web.routes import router as web
+
+log = structlog.get_logger(__name__)
 
 DESCRIPTION = """For this task: the general-purpose LLM, or a custom-built one? Versus hosts both behind one OpenAI-compatible
 API, compares them side by side, and answers with evidence."""
@@ -56,7 +61,19 @@ def create_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    warming = asyncio.create_task(_warm(app))
     yield
+    warming.cancel()
+    await asyncio.gather(warming, return_exceptions=True)
     await app.state.engines.close()
     await app.state.jobs.close()
     await app.state.database.close()
+
+
+async def _warm(app: FastAPI) -> None:
+    """Lets no first caller wait for torch and the weights; what is wrong with them is told to those who ask for the model."""
+    settings: Settings = app.state.settings
+    try:
+        await app.state.engines.warm(app.state.catalog.find(settings.general_model))
+    except VersusError as error:
+        log.warning("the general model is not loaded", reason=error.message)

@@ -2,6 +2,7 @@
 
 import asyncio
 from importlib import import_module
+from threading import Lock
 
 from app.catalog.catalog import ModelVersion
 from app.engines.base import Engine
@@ -21,6 +22,7 @@ class Engines:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._made: dict[str, Engine] = {}
+        self._making = Lock()  # the first request and the warming up may ask at once, from two threads
 
     def of(self, model: ModelVersion) -> Engine:
         """The engine that the model's card names. Raises Unavailable where this service does not run it."""
@@ -29,15 +31,21 @@ class Engines:
             raise Unavailable(
                 f"{model.id} needs the embedded engine, which VERSUS_EMBEDDED=false turns off; turn it on or ask another model."
             )
-        if name not in self._made:
-            module, kind = ENGINES[name]
-            try:
-                self._made[name] = getattr(import_module(module), kind)(self._settings)
-            except ImportError as error:
-                raise Unavailable(
-                    f"The {name} engine cannot start: the package {error.name} is missing. Install Versus as its README says."
-                ) from error
-        return self._made[name]
+        with self._making:
+            if name not in self._made:
+                module, kind = ENGINES[name]
+                try:
+                    self._made[name] = getattr(import_module(module), kind)(self._settings)
+                except ImportError as error:
+                    raise Unavailable(
+                        f"The {name} engine needs the package {error.name}, which is missing; install Versus as its README says."
+                    ) from error
+            return self._made[name]
+
+    async def warm(self, model: ModelVersion) -> None:
+        """Makes the model's engine and its weights resident, without holding up the event loop while libraries are imported."""
+        engine = await asyncio.to_thread(self.of, model)
+        await engine.load(model)
 
     def loaded(self, model: ModelVersion) -> bool:
         """Whether the model's weights are resident; asks no engine into being."""

@@ -38,7 +38,7 @@ class Engines:
                     self._made[name] = getattr(import_module(module), kind)(self._settings)
                 except ImportError as error:
                     raise Unavailable(
-                        f"The {name} engine needs the package {error.name}, which is missing; install Versus as its README says."
+                        f"The {name} engine needs the package {error.name}, which is missing; install it as the README says."
                     ) from error
             return self._made[name]
 

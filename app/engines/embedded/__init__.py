@@ -3,7 +3,8 @@
 Files, from the protocol's face down to the arithmetic:
 engine.py     the protocol: checks a request, tokenizes it, sends it to its lane, hands back what comes
 jobs.py       what travels between the event loop and a lane's thread
-lane.py       one thread that owns a base model: its queue, its life, loading and unloading
+lane.py       the queue of a base model and the life of its one thread
+shift.py      what that thread holds: weights, adapters, batch; loading and unloading
 batch.py      the rows in work: which tokens the next step computes, and what follows from its logits
 scoring.py    label trees: all labels of a case behind one prompt
 sampling.py   the next token of each row, and log-probabilities
@@ -13,4 +14,5 @@ network.py    the packed forward pass, and its attention
 kv.py         keys and values of the running rows
 lora.py       adapters beside shared weights
 weights.py    safetensors to a checked network
+faults.py     errors of libraries, as callers may read them
 """

@@ -157,28 +157,33 @@ class Batch:
 
     def step(self) -> None:
         """One forward pass: a token of every running row, the prompts of new ones, and label passes as the budget allows."""
-        self._drop_cancelled()
-        passes = self._next_passes()
-        if not (self._rows or self._new or passes):
-            return
         with torch.inference_mode():
-            plan = Plan(kv=self._kv)
-            staying = [row for row in self._new if row.job.needs_row]
-            longest = max([*(row.length + 1 for row in self._rows), *(len(row.job.prompt) for row in staying)], default=0)
-            self._kv.reserve(len(self._rows) + len(staying), longest)
-            places = [plan.add_row(row.last, row.length, row.slot) for row in self._rows]
-            echoes = {row: self._add_prompt(plan, row, staying) for row in self._new}
-            labels = [_add_pass(plan, scoring, branches) for scoring, branches in passes]
-            places += [first + _kept(row.job) - 1 for row, first in echoes.items()]
-            logits = self._network.logits(plan)
-            for row, first in echoes.items():
-                self._echo(row, logits[first:])
-            self._advance([*self._rows, *self._new], logits, places)
-            for (scoring, branches), firsts in zip(passes, labels, strict=True):
-                self._count(scoring, branches, firsts, logits)
-            self._rows += staying
-            self._new = []
+            self._drop_cancelled()
+            passes = self._next_passes()
+            if self._rows or self._new or passes:
+                self._compute(passes)
             self._drop_done()
+
+    def _compute(self, passes: list[Pass]) -> None:
+        # 1. The plan: rows first, then prompts, then prompts with their labels.
+        plan = Plan(kv=self._kv)
+        staying = [row for row in self._new if row.job.needs_row]
+        longest = max([*(row.length + 1 for row in self._rows), *(len(row.job.prompt) for row in staying)], default=0)
+        self._kv.reserve(len(self._rows) + len(staying), longest)
+        places = [plan.add_row(row.last, row.length, row.slot) for row in self._rows]
+        firsts = [self._add_prompt(plan, row, staying) for row in self._new]
+        labels = [_add_pass(plan, scoring, branches) for scoring, branches in passes]
+        # 2. The forward pass: [tokens kept, vocabulary].
+        logits = self._network.logits(plan)
+        # 3. What follows for each row and each pass.
+        for row, first in zip(self._new, firsts, strict=True):
+            places.append(first + _kept(row.job) - 1)
+            self._echo(row, logits[first:])
+        self._advance([*self._rows, *self._new], logits, places)
+        for (scoring, branches), starts in zip(passes, labels, strict=True):
+            self._count(scoring, branches, starts, logits)
+        self._rows += staying
+        self._new = []
 
     def _add_prompt(self, plan: Plan, row: Row, staying: list[Row]) -> int:
         # A row that ends with its first token leaves nothing behind.

@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 from app.catalog.catalog import ModelVersion
 from app.catalog.prompts import Message
 from app.engines.base import Prompt, TokenizerInfo
+from app.engines.embedded.faults import told
 from app.engines.embedded.scoring import LabelTree, plant
 from app.errors import InvalidRequest, Unavailable
 
@@ -31,7 +32,7 @@ class Codec:
             self._backend: Any = tokenizer.backend_tokenizer
         # Whatever is wrong with the files, transformers raises it as one of many kinds.
         except Exception as error:
-            raise Unavailable(f"The tokenizer of {model.id} cannot be loaded: {type(error).__name__}: {error}.") from error
+            raise Unavailable(f"The tokenizer of {model.id} cannot be loaded: {told(error, folder)}.") from error
         template = model.folder / "chat_template.jinja"
         if template.is_file():
             tokenizer.chat_template = template.read_text(encoding="utf-8")
@@ -127,5 +128,5 @@ def _more_ends(model: ModelVersion) -> frozenset[int]:
     try:
         listed = GenerationConfig.from_pretrained(model.folder, local_files_only=True).eos_token_id
     except (OSError, ValueError) as error:
-        raise Unavailable(f"generation_config.json of {model.id} cannot be read: {error}.") from error
+        raise Unavailable(f"generation_config.json of {model.id} cannot be read: {told(error, model.folder)}.") from error
     return frozenset(listed if isinstance(listed, list) else [] if listed is None else [listed])

@@ -10,6 +10,7 @@ whether that is enough on this machine.
 """
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
@@ -208,6 +209,7 @@ def _attend_rows(layer: int, query: Tensor, key: Tensor, value: Tensor, scaling:
     out[0, :rows] = seen.flatten(1, 2)
 
 
+@cache
 def rows_are_independent() -> bool:
     """Whether this processor's matrix products give a row the same bits in any company, in multiples of `ALIGN` rows."""
     numbers = torch.Generator().manual_seed(0)

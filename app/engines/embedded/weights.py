@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from app.catalog.catalog import ModelVersion
+from app.engines.embedded.faults import told
 from app.engines.embedded.network import ATTENTION, Network, Plan
 from app.errors import Unavailable
 from app.settings import Settings
@@ -42,17 +43,24 @@ def load_network(model: ModelVersion, device: torch.device) -> Network:
                 local_files_only=True,
                 trust_remote_code=False,
                 use_safetensors=True,
+                ignore_mismatched_sizes=True,  # the report names them
                 output_loading_info=True,
             )
     # Whatever is wrong with the files, transformers raises it as one of many kinds.
     except Exception as error:
         known = not isinstance(error, KeyError) or error.args != (ATTENTION,)
-        raise _bad(model, f"{type(error).__name__}: {error}" if known else "its architecture is not served here") from error
+        raise _bad(model, told(error, model.folder) if known else "its architecture is not served here") from error
+    for name, found, wanted in sorted(report["mismatched_keys"]):
+        raise _bad(model, f"{name} has the shape {(*found,)} in the file and {(*wanted,)} in config.json")
     missing = sorted(report["missing_keys"])
     if missing:
         raise _bad(model, f"its weights lack {', '.join(missing[:3])}{' and more' * (len(missing) > 3)}")
     _check_attention_reach(model, module.config)
     module = module.eval().requires_grad_(False).to(device)
+    if device.type == "cpu":
+        # Tensors of the file's own type are views of the file: a file that changes must not change what is served.
+        for weight in module.parameters():
+            weight.data = weight.data.clone()
     network = Network(module, device, module.get_input_embeddings().num_embeddings)
     _probe(model, network)
     return network
@@ -79,10 +87,7 @@ def _check_attention_reach(model: ModelVersion, config: Any) -> None:
     for name in ("sliding_window", "attention_chunk_size"):
         reach = getattr(text, name, None)
         if reach is not None and getattr(text, "use_sliding_window", True) and reach < model.card.context:
-            raise _bad(
-                model,
-                f"its {name} of {reach} tokens is not served; lower the card's context of {model.card.context} to {reach}",
-            )
+            raise _bad(model, f"its {name} is {reach} tokens; lower the card's context of {model.card.context} to that")
 
 
 def _probe(model: ModelVersion, network: Network) -> None:
@@ -97,7 +102,7 @@ def _probe(model: ModelVersion, network: Network) -> None:
             found = _stepwise(network, ids)
     # An architecture that transformers cannot run this way is refused here, whatever it raises.
     except Exception as error:
-        raise _bad(model, f"{_kind(module)} cannot be run here ({type(error).__name__}: {error})") from error
+        raise _bad(model, f"{_kind(module)} cannot be run here ({told(error, model.folder)})") from error
     if not expected.isfinite().all():
         raise _bad(model, "its weights compute numbers that are not finite")
     worst = (found - expected).abs().max().item()

@@ -83,26 +83,34 @@ def model(request: pytest.FixtureRequest, catalog: Catalog) -> ModelVersion:
     return catalog.find(request.param)
 
 
-@pytest.fixture
-def settings() -> Settings:
-    return Settings(device="cpu", threads=1)
+@pytest.fixture(scope="session")
+def shared_engine() -> Iterator[EmbeddedEngine]:
+    engine = EmbeddedEngine(own_settings())
+    yield engine
+    asyncio.run(engine.close())
 
 
 @pytest.fixture
-def run(settings: Settings) -> Run[Any]:
-    """Run a coroutine function with an engine that is closed behind it."""
+def run(shared_engine: EmbeddedEngine) -> Run[Any]:
+    """Run a coroutine function with an engine whose weights stay loaded from test to test."""
+    return lambda story: asyncio.run(asyncio.wait_for(story(shared_engine), 120))
 
-    def with_engine(story: Callable[[EmbeddedEngine], Coroutine[Any, Any, T]]) -> T:
-        async def whole() -> T:
-            engine = EmbeddedEngine(settings)
-            try:
-                return await asyncio.wait_for(story(engine), 60)
-            finally:
-                await engine.close()
 
-        return asyncio.run(whole())
+def own_settings(**settings: Any) -> Settings:
+    return Settings(**({"device": "cpu", "threads": 1} | settings))
 
-    return with_engine
+
+def run_own(story: Callable[[EmbeddedEngine], Coroutine[Any, Any, T]], **settings: Any) -> T:
+    """Run a coroutine function with an engine of its own, closed behind it."""
+
+    async def whole() -> T:
+        engine = EmbeddedEngine(own_settings(**settings))
+        try:
+            return await asyncio.wait_for(story(engine), 120)
+        finally:
+            await engine.close()
+
+    return asyncio.run(whole())
 
 
 class Answer:

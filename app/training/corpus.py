@@ -1,6 +1,5 @@
 """What the general model reads: prose, instructions and generated examples as streams of weighted tokens."""
 
-import hashlib
 import json
 import random
 import re
@@ -13,12 +12,14 @@ from transformers import PreTrainedTokenizerFast
 
 from app.catalog.prompts import classification_prompt
 from app.domains import general
+from app.domains.hold_out import is_held_out as is_held_out
 from app.errors import SetupError
 
-PROMPT_WEIGHT = 0.25  # reading a prompt teaches language; answering it is the point
-SHOT_WEIGHT = 2.0  # labels of the examples shown in a prompt are answers too
+PROMPT_WEIGHT = 0.25  # reading a prompt that people wrote teaches language; answering it is the point
+SHOT_WEIGHT = 4.0  # labels of the examples shown in a prompt are answers too
 ANSWER_WEIGHT = 12.0  # a label counts like this many tokens of prose, however few it has
 TURN_WEIGHT = 8.0  # the same for a generated answer
+ECHO_WEIGHT = 0.5  # a random token that comes again
 
 Item = TypeVar("Item")
 
@@ -31,23 +32,39 @@ class Document:
     weights: list[float]
 
 
-def prose(folder: Path) -> Iterator[str]:
+@dataclass(frozen=True)
+class Passage:
+    """A piece of prose and who wrote it."""
+
+    source: str
+    text: str
+
+
+def prose(folder: Path) -> Iterator[Passage]:
     """Paragraphs of the corpus, files in a fixed order, hard line breaks mended except in verse."""
     files = sorted(folder.rglob("*.txt"))
     if not files:
         raise SetupError(f"{folder} holds no .txt files; point --data at the folder that holds general_corpus")
     for path in files:
         text = path.read_text(encoding="utf-8", errors="replace").replace("\r\n", "\n")
+        source = _source(path)
         if path.name.startswith("wikipedia"):
             sentences = text.splitlines()
-            yield from ("\n".join(sentences[i : i + 8]) for i in range(0, len(sentences), 8))
+            yield from (Passage(source, "\n".join(sentences[i : i + 8])) for i in range(0, len(sentences), 8))
             continue
         lines = [len(line) for line in text.splitlines() if line.strip()]
         verse = sorted(lines)[len(lines) // 2] < 50
         for paragraph in re.split(r"\n\s*\n", text):
             words = paragraph.strip()
             if words:
-                yield words if verse else re.sub(r"\s+", " ", words)
+                yield Passage(source, words if verse else re.sub(r"\s+", " ", words))
+
+
+def _source(path: Path) -> str:
+    """`gutenberg/austen-emma.txt` is by Austen; speeches and the encyclopedia are sources of their own."""
+    if path.parent.name in {"inaugural", "state_union"}:
+        return "a president's speech"
+    return re.split(r"[-_]", path.stem)[0].capitalize()
 
 
 def instructions(folder: Path) -> list[tuple[str, str]]:
@@ -72,11 +89,6 @@ def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in file if line.strip())
 
 
-def is_held_out(kind: str) -> bool:
-    """One kind of classification in eight is never trained on, so that zero-shot can be measured on the unseen."""
-    return int(hashlib.sha256(kind.encode()).hexdigest(), 16) % 8 == 0
-
-
 class Encoder:
     """Texts to weighted tokens, in the very form that serving sends."""
 
@@ -97,11 +109,19 @@ class Encoder:
         """A user turn, up to where the answer begins."""
         return [self._id["begin"], self._id["user"], *self.tokens(prompt), self._id["end"], self._id["assistant"]]
 
-    def chat(self, prompt: str, answer: str, *, shots: Sequence[str] = (), answer_weight: float = 1.0) -> Document:
+    def chat(
+        self,
+        prompt: str,
+        answer: str,
+        *,
+        shots: Sequence[str] = (),
+        answer_weight: float = 1.0,
+        prompt_weight: float = PROMPT_WEIGHT,
+    ) -> Document:
         """One exchange. `shots` are the labels of the examples shown in the prompt, in their order."""
         user = self._tokenizer.encode(prompt, add_special_tokens=False)
         reply = self.tokens(answer)
-        weights = [PROMPT_WEIGHT] * len(user.ids)
+        weights = [prompt_weight] * len(user.ids)
         at = 0
         for label in shots:
             at = prompt.index(f"\nLabel: {label}\n", at) + len("\nLabel:")
@@ -112,19 +132,40 @@ class Encoder:
         each = max(1.0, answer_weight / (len(reply) + 1))
         return Document(ids, [0.0, 0.0, *weights, 0.0, 0.0, *[each] * (len(reply) + 1)])
 
+    def echoes(self, seed: int) -> Iterator[Document]:
+        """Endless rows of random tokens of which a part comes again: only copying predicts it, and only that counts."""
+        rng = random.Random(f"echo {seed}")
+        size = self._tokenizer.get_vocab_size()
+        while True:
+            tokens = [rng.randrange(len(self._id) + 2, size) for _ in range(rng.randint(6, 30))]
+            ids, weights = [self._id["begin"], *tokens], [0.0] * (len(tokens) + 1)
+            for _ in range(rng.randint(1, 3)):
+                at = rng.randrange(len(tokens) - 3)
+                again = tokens[at : at + rng.randint(4, len(tokens))]
+                ids += again
+                weights += [0.0] + [ECHO_WEIGHT] * (len(again) - 1)
+            yield Document([*ids, self._id["end"]], [*weights, 0.0])
+
     def example(self, example: general.Example) -> Document:
         prompt = classification_prompt(example.text, example.labels, instruction=example.instruction, examples=example.shots)
-        return self.chat(prompt, example.label, shots=[label for _, label in example.shots], answer_weight=ANSWER_WEIGHT)
+        return self.chat(
+            prompt,
+            example.label,
+            shots=[label for _, label in example.shots],
+            answer_weight=ANSWER_WEIGHT,
+            prompt_weight=0.0,
+        )
 
 
-def runs(paragraphs: Iterable[str], chars: int = 2500) -> list[str]:
-    """Neighbouring paragraphs joined to about `chars` characters."""
-    joined: list[str] = []
-    for paragraph in paragraphs:
-        if joined and len(joined[-1]) + len(paragraph) < chars:
-            joined[-1] += "\n\n" + paragraph
+def runs(passages: Iterable[Passage], chars: int = 2500) -> list[Passage]:
+    """Neighbouring paragraphs of one source joined to about `chars` characters."""
+    joined: list[Passage] = []
+    for passage in passages:
+        last = joined[-1] if joined else None
+        if last and last.source == passage.source and len(last.text) + len(passage.text) < chars:
+            joined[-1] = Passage(last.source, f"{last.text}\n\n{passage.text}")
         else:
-            joined.append(paragraph)
+            joined.append(passage)
     return joined
 
 

@@ -10,13 +10,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from app.catalog.prompts import classification_prompt
 from app.domains import general
-from app.training.corpus import Encoder, is_held_out
+from app.domains.hold_out import is_held_out
+from app.training.corpus import Encoder
 from app.training.score import Case, label_log_likelihoods
 
 SEED = 1_000_003  # generated examples of this seed measure, never train
+CASES = 600  # of each group
 
 
-def evaluate_general(folder: Path, prose: Sequence[str], *, cases: int = 600) -> dict[str, float]:
+def evaluate_general(folder: Path, prose: Sequence[str]) -> dict[str, float]:
     """Accuracy by label log-likelihood with its chance level, zero-shot and with examples, on seen and unseen kinds; perplexity
     per token of `prose`."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -30,7 +32,7 @@ def evaluate_general(folder: Path, prose: Sequence[str], *, cases: int = 600) ->
         "seen_few_shot": (False, True),
     }
     for name, (unseen, shots) in groups.items():
-        examples = list(islice(_examples(unseen, shots), cases))
+        examples = list(islice(_examples(unseen, shots), CASES))
         if not examples:
             continue
         scores = label_log_likelihoods(

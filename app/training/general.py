@@ -15,13 +15,16 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from app.catalog.cards import CARD_FILE, Card, Made, write_card
 from app.catalog.digest import recipe_digest
 from app.domains import general
+from app.domains.hold_out import is_held_out
 from app.training import corpus
-from app.training.corpus import Document, Encoder
+from app.training.circuits import build_in_copying
+from app.training.corpus import Document, Encoder, Passage
 from app.training.evaluate import evaluate_general
-from app.training.fresh import new_llama, new_tokenizer
+from app.training.fresh import make_kin_alike, new_llama, new_tokenizer
 from app.training.loop import Batch, Schedule, ShouldStop, seconds_per_step, train
 from app.training.packing import Packer
 from app.training.progress import OnProgress
+from app.training.reading import Reading
 
 SOURCES = (
     "Project Gutenberg books by Austen, Blake, Carroll, Chesterton, Melville, Milton, Shakespeare, Whitman: public domain",
@@ -42,21 +45,23 @@ class GeneralRecipe(BaseModel):
 
     name: str = "general"
     seed: int = Field(0, description="same seed, same data order and first weights")
-    tokens: int = Field(9_500_000, gt=0, description="tokens to train on")
+    tokens: int = Field(3_000_000, gt=0, description="tokens to train on")
     vocabulary: int = Field(4096, description="entries of the byte-level BPE, special tokens included")
     hidden: int = 256
     layers: int = 4
     heads: int = 4
     mlp: int = 704
     context: int = Field(1024, description="most tokens, prompt and answer together")
-    batch_tokens: int = Field(4096, description="tokens of one step")
+    batch_tokens: int = Field(2048, description="tokens of one step")
     row: int = Field(512, description="tokens of a packed row")
-    long_share: float = Field(0.2, ge=0, le=1, description="share of the tokens in rows of the whole context, trained on last")
+    long_share: float = Field(0.1, ge=0, le=1, description="share of the tokens in rows of the whole context, trained on last")
     learning_rate: float = Field(3e-3, gt=0, description="peak rate")
-    prose: float = Field(0.30, description="share of the tokens")
-    instructions: float = Field(0.12, description="share of the tokens")
+    prose: float = Field(0.22, description="share of the tokens")
+    instructions: float = Field(0.06, description="share of the tokens")
     classification: float = Field(0.48, description="share of the tokens")
-    turns: float = Field(0.10, description="share of the tokens")
+    reading: float = Field(0.12, description="share of the tokens: questions about the prose")
+    turns: float = Field(0.08, description="share of the tokens")
+    echo: float = Field(0.04, description="share of the tokens: random tokens that come again")
 
     @property
     def schedule(self) -> Schedule:
@@ -64,7 +69,7 @@ class GeneralRecipe(BaseModel):
 
     @property
     def shares(self) -> dict[str, float]:
-        return {name: getattr(self, name) for name in ("prose", "instructions", "classification", "turns")}
+        return {name: getattr(self, name) for name in ("prose", "instructions", "classification", "reading", "turns", "echo")}
 
 
 def build_general(
@@ -88,7 +93,7 @@ def build_general(
     # 1. Texts. Every 50th run of paragraphs measures perplexity and is never trained on.
     on_stage("reading the corpus")
     runs = corpus.runs(corpus.prose(data / "general_corpus"))
-    held_out = runs[::50]
+    held_out = [run.text for run in runs[::50]]
     runs = [run for i, run in enumerate(runs) if i % 50]
     pairs = corpus.instructions(data / "general_instructions")
     # 2. The tokenizer, from the same mixture.
@@ -146,8 +151,8 @@ def build_general(
     return card
 
 
-def _tokenizer_texts(runs: list[str], pairs: list[tuple[str, str]], seed: int) -> Iterator[str]:
-    yield from runs
+def _tokenizer_texts(runs: list[Passage], pairs: list[tuple[str, str]], seed: int) -> Iterator[str]:
+    yield from (run.text for run in runs[::3])  # enough to count pieces of words
     yield from (f"{prompt}\n{answer}" for prompt, answer in pairs)
     for example in islice(_trained_kinds(seed), 6000):
         yield f"{example.text}\nLabels: {'; '.join(example.labels)}\n{example.label}"
@@ -156,9 +161,12 @@ def _tokenizer_texts(runs: list[str], pairs: list[tuple[str, str]], seed: int) -
 
 
 def _fresh(recipe: GeneralRecipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    return new_llama(
+    model = new_llama(
         tokenizer, seed=recipe.seed, hidden=recipe.hidden, layers=recipe.layers, heads=recipe.heads, mlp=recipe.mlp
     )
+    make_kin_alike(model, tokenizer)
+    build_in_copying(model, recipe.seed)
+    return model
 
 
 def _fit_to_minutes(recipe: GeneralRecipe, minutes: float, tokenizer: PreTrainedTokenizerFast, work_dir: Path) -> GeneralRecipe:
@@ -176,19 +184,21 @@ def _fit_to_minutes(recipe: GeneralRecipe, minutes: float, tokenizer: PreTrained
 
 
 def _trained_kinds(seed: int) -> Iterator[general.Example]:
-    return (example for example in general.classification(seed) if not corpus.is_held_out(example.kind))
+    return (example for example in general.classification(seed) if not is_held_out(example.kind))
 
 
-def _plan(recipe: GeneralRecipe, encoder: Encoder, runs: list[str], pairs: list[tuple[str, str]]) -> list[Batch]:
+def _plan(recipe: GeneralRecipe, encoder: Encoder, runs: list[Passage], pairs: list[tuple[str, str]]) -> list[Batch]:
     """Short rows first, rows of the whole context last, so that long prompts of many examples work."""
     streams: dict[str, Iterator[Document]] = {
-        "prose": map(encoder.text, corpus.endless(runs, recipe.seed)),
+        "prose": (encoder.text(run.text) for run in corpus.endless(runs, recipe.seed)),
         "instructions": (encoder.chat(*pair) for pair in corpus.endless(pairs, recipe.seed)),
         "classification": map(encoder.example, _trained_kinds(recipe.seed)),
+        "reading": map(encoder.example, Reading(runs, recipe.seed)),
         "turns": (
-            encoder.chat(turn.prompt, turn.answer, answer_weight=corpus.TURN_WEIGHT)
+            encoder.chat(turn.prompt, turn.answer, answer_weight=corpus.TURN_WEIGHT, prompt_weight=0.0)
             for turn in general.instructions(recipe.seed)
         ),
+        "echo": encoder.echoes(recipe.seed),
     }
     packer = Packer(streams, recipe.shares, filler="prose")
     steps = max(2, recipe.tokens // recipe.batch_tokens)

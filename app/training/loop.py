@@ -200,12 +200,13 @@ class _Trainer(Trainer):
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         weights = inputs.pop("weights")[:, 1:]
-        # Where the next token counts in some row: the vocabulary is the widest layer, and labels are a small part of a row.
-        columns = weights.any(0).nonzero().flatten()
-        weights, targets = weights[:, columns], inputs["input_ids"][:, columns + 1]
-        logits = model(**inputs, use_cache=False, logits_to_keep=columns).logits
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
-        mean = (loss * weights.flatten()).sum() / weights.sum().clamp(min=1e-6)
+        targets = inputs["input_ids"][:, 1:]
+        # Logits only where a token counts: the vocabulary is the widest matrix of a small model.
+        counts = weights > 0
+        with _output_at(model, counts):
+            logits = model(**inputs, use_cache=False).logits
+        loss = nn.functional.cross_entropy(logits.float(), targets[counts], reduction="none")
+        mean = (loss * weights[counts]).sum() / weights.sum().clamp(min=1e-6)
         self.watch.loss = mean.item()
         if not math.isfinite(self.watch.loss):
             raise TrainingFailed(
@@ -213,6 +214,17 @@ class _Trainer(Trainer):
                 "(the last good checkpoint is kept)"
             )
         return mean
+
+
+@contextmanager
+def _output_at(model: nn.Module, places: Tensor) -> Iterator[None]:
+    """The model's logits become [N, vocabulary], those after the N true `places` [B, T - 1]."""
+    output: nn.Module = model.get_output_embeddings()  # type: ignore[operator]
+    hook = output.register_forward_pre_hook(lambda _, inputs: (inputs[0][:, :-1][places],))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 class _Watch(TrainerCallback):

@@ -48,7 +48,7 @@ class Options(BaseModel):
     rank: int = Field(32, ge=1, le=512, description="LoRA: width of the update of each matrix")
     alpha: float = Field(64.0, gt=0, description="LoRA: the update is scaled by alpha / rank")
     targets: tuple[str, ...] = Field(("all-linear",), description="LoRA: module names that are adapted, or all-linear")
-    prompt_weight: float = Field(0.05, ge=0, le=1, description="what a token of the text counts for beside one of the label")
+    prompt_weight: float = Field(0.0, ge=0, le=1, description="what a token of the text counts for beside one of the label")
     balance: float = Field(0.3, ge=0, le=1, description="0: every row counts the same; 1: every label counts the same")
     validations: int = Field(
         5, ge=1, le=1000, description="how often validation is scored, spread evenly; the best weights stay"

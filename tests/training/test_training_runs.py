@@ -1,0 +1,172 @@
+"""Training over HTTP: a worker killed in the middle goes on, and the variant serves without a restart."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from starlette.testclient import TestClient
+
+from app.database.migrations import upgrade
+from app.main import create_app
+from app.settings import Settings
+from tests.training.conftest import rows
+
+ROOT = Path(__file__).parents[2]
+WORKER = [sys.executable, "-W", "error", "-m", "app.cli", "worker"]
+OPTIONS = {"epochs": 3.0, "batch_tokens": 64, "validations": 2, "learning_rate": 1e-2}
+
+
+class World:
+    """A service with a tiny general model, one uploaded dataset, and real worker processes."""
+
+    def __init__(self, client: TestClient, folder: Path) -> None:
+        self.client, self.folder = client, folder
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        with (self.folder / "worker.log").open("ab") as log:
+            worker = subprocess.Popen(
+                WORKER, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"}
+            )
+        self.workers.append(worker)
+        return worker
+
+    def start(self, **body: Any) -> dict[str, Any]:
+        options = OPTIONS | body.pop("options", {})
+        tasks = [{"name": "desk", "dataset": "desk"}]
+        given = {"name": "claims", "method": "lora", "tasks": tasks, "options": options}
+        response = self.client.post("/v1/training-runs", json=given | body)
+        assert response.status_code in (200, 202), response.text
+        return dict(response.json())
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        return dict(self.client.get(f"/v1/training-runs/{run_id}").json())
+
+    def finished(self, run_id: str) -> dict[str, Any]:
+        until(lambda: self.run(run_id)["status"] not in ("queued", "running"), 120)
+        return self.run(run_id)
+
+
+def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def world(models_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("VERSUS_DATA_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("VERSUS_MODELS_DIR", str(models_root))
+    settings = Settings()
+    upgrade(settings.database)
+    with TestClient(create_app(settings)) as client:
+        lines = "".join(
+            json.dumps({"text": f"{text}, row {i}", "label": label}) + "\n" for i, (text, label) in enumerate(rows(200))
+        )
+        uploaded = client.post("/v1/datasets", files={"file": ("desk.jsonl", lines.encode())})
+        assert uploaded.status_code == 201, uploaded.text
+        world = World(client, tmp_path)
+        yield world
+        for worker in world.workers:
+            worker.kill()
+            worker.wait()
+
+
+def weights(world: World, model: str) -> dict[str, torch.Tensor]:
+    name, _, version = model.partition("@")
+    return load_file(world.folder / "var" / "models" / name / version / "adapter_model.safetensors")
+
+
+def test_a_worker_killed_in_the_middle_goes_on_and_ends_with_the_weights_of_an_unbroken_training(world: World) -> None:
+    run = world.start()["id"]
+    first = world.start_worker()
+    until(lambda: world.run(run)["progress"].get("step", 0) > 12)
+    first.kill()
+    first.wait()
+    killed_at = world.run(run)
+    assert killed_at["status"] == "running"
+    assert world.client.get("/v1/models/claims").status_code == 404  # nothing half-made has the final name
+
+    world.start_worker()
+    done = world.finished(run)
+    assert (done["status"], done["model"]) == ("succeeded", "claims@1"), (world.folder / "worker.log").read_text()
+
+    # It serves at once, by the same process that was there before.
+    answer = world.client.post("/v1/classify", json={"model": "claims", "task": "desk", "input": "the thief ran"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["results"][0]["label"] in ("theft", "fire", "water damage")
+
+    # The same training under another name, never interrupted: the same weights to the last bit.
+    other = world.finished(world.start(name="claims-again")["id"])
+    broken, unbroken = weights(world, "claims@1"), weights(world, other["model"])
+    assert broken.keys() == unbroken.keys()
+    assert all(torch.equal(broken[name], unbroken[name]) for name in broken)
+    # Both on one version only: a resumed run adds no second one.
+    assert {path.name for path in (world.folder / "var" / "models" / "claims").iterdir()} == {"1"}
+
+
+def test_the_same_training_is_not_done_twice_and_events_tell_how_it_goes(world: World) -> None:
+    world.start_worker()
+    run = world.start(options={"epochs": 1.0})
+    with world.client.stream("GET", f"/v1/training-runs/{run['id']}/events") as stream:
+        lines = list(stream.iter_lines())
+    kinds = [line.removeprefix("event: ") for line in lines if line.startswith("event:")]
+    events = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data:")]
+    assert kinds[-1] == "end"
+    assert set(kinds[:-1]) <= {"progress"}
+    assert events[-1]["model"] == "claims@1"
+
+    again = world.client.post(
+        "/v1/training-runs",
+        json={
+            "name": "claims",
+            "method": "lora",
+            "tasks": [{"name": "desk", "dataset": "desk"}],
+            "options": OPTIONS | {"epochs": 1.0},
+        },
+    )
+    assert (again.status_code, again.json()["id"]) == (200, run["id"])
+    assert world.start(options={"epochs": 1.0, "seed": 5})["id"] != run["id"]
+
+
+def test_a_cancelled_training_stops_and_leaves_no_model(world: World) -> None:
+    run = world.start(options={"epochs": 900.0})["id"]
+    world.start_worker()
+    until(lambda: world.run(run)["progress"].get("step", 0) > 3)
+    assert world.client.post(f"/v1/training-runs/{run}/cancel").json()["status"] == "cancelled"
+    following = world.start(options={"epochs": 0.5})["id"]
+    assert world.finished(following)["status"] == "succeeded"
+    assert world.run(run)["status"] == "cancelled"
+    assert world.client.get("/v1/models/claims@2").status_code == 404
+    assert world.client.post(f"/v1/training-runs/{run}/cancel").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        ({"base": "genral"}, 404, "general"),
+        ({"tasks": [{"name": "desk", "dataset": "dask"}]}, 404, "desk"),
+        ({"name": "general"}, 409, "another name"),
+        ({"name": "../claims"}, 422, "name"),
+        ({"options": {"rank": 0}}, 422, "rank"),
+        ({"options": {"epoch": 3}}, 422, "epoch"),
+        ({"tasks": []}, 422, "tasks"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_it_is_queued(
+    world: World, body: dict[str, Any], status: int, says: str
+) -> None:
+    given = {"name": "claims", "tasks": [{"name": "desk", "dataset": "desk"}]} | body
+    refused = world.client.post("/v1/training-runs", json=given)
+    assert refused.status_code == status
+    assert says in refused.json()["error"]["message"]
+    assert world.client.get("/v1/training-runs").json()["data"] == []

@@ -34,9 +34,11 @@ class DomainSource(_Part):
     train: int = Field(ge=1, description="rows")
     validation: int = Field(ge=1, description="rows")
     test: int = Field(ge=1, description="rows")
+    revision: int = Field(1, ge=1, description="of the generator: raised when the same numbers give other rows")
 
     def __str__(self) -> str:
-        return f"domain {self.domain}, seed {self.seed}, {self.train}/{self.validation}/{self.test} rows"
+        sizes = f"{self.train}/{self.validation}/{self.test} rows"
+        return f"domain {self.domain}, revision {self.revision}, seed {self.seed}, {sizes}"
 
 
 class Task(_Part):

@@ -24,8 +24,19 @@ from app.database.session import connect
 from app.errors import SetupError
 from app.settings import Settings
 
-# What the 10 minutes of a file on two cores leave for training, and how many test cases a benchmark may then ask.
-FILE_MINUTES, FILE_CASES = 5.5, 1000
+
+@dataclass(frozen=True)
+class Budget:
+    """What two processor cores do in the time that a demo may take: 6 minutes, or 10 with a file of one's own."""
+
+    training: Mapping[str, Any]  # options: epochs where the data is known, minutes where it is not
+    cases: int  # of each benchmark's test split
+    repeated: int = 40  # cases that are rerun and reworded
+    validation: int = 60  # cases on which the general arms are chosen between
+
+
+BUILT_IN = Budget({"epochs": 1.0, "validations": 2}, cases=300)
+FILE = Budget({"minutes": 4.5, "validations": 3}, cases=500)
 
 
 @dataclass(frozen=True)
@@ -49,19 +60,28 @@ class Plan:
             return self.name or "claims"
         return re.sub(r"[^a-z0-9._-]+", "-", self.data.stem.lower()).strip("-._")[:100] or "custom"
 
+    @property
+    def budget(self) -> Budget:
+        return FILE if self.data else BUILT_IN
+
     def training(self, datasets: Mapping[str, str]) -> dict[str, Any]:
         """The body of a training run over task -> dataset id."""
-        minutes = self.minutes or (FILE_MINUTES if self.data else None)
         return {
             "name": self.model,
             "method": self.method or ("auto" if self.data else "lora"),
             "domain": self.data.name if self.data else "insurance claims",
             "tasks": [{"name": task, "dataset": dataset} for task, dataset in datasets.items()],
-            "options": {} if minutes is None else {"minutes": minutes},
+            "options": {**self.budget.training, **({"minutes": self.minutes} if self.minutes else {})},
         }
 
     def benchmark(self, models: list[str]) -> dict[str, Any]:
-        return {"models": models, "limit": self.limit or (FILE_CASES if self.data else None)}
+        """The body of a benchmark run."""
+        return {
+            "models": models,
+            "limit": self.limit or self.budget.cases,
+            "consistency_cases": self.budget.repeated,
+            "validation_cases": self.budget.validation,
+        }
 
 
 def walk(plan: Plan, settings: Settings, *, again: bool, leave: bool) -> None:

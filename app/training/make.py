@@ -28,6 +28,7 @@ from app.training.score import Quality, quality
 
 RACE_SHARE = 0.15  # of the epochs, for each method
 RACE_CASES, STEP_CASES, FINAL_CASES = 400, 300, 1000  # validation rows scored, per task
+SPEED_STEPS, SPEED_CASES = 5, 60  # timed to fit a training into its minutes
 
 Rows = Mapping[str, Mapping[str, Sequence[Row]]]  # task -> split -> (text, label)
 Contestant = Literal["lora", "full"]
@@ -277,8 +278,8 @@ class _Workshop:
             methods: tuple[Contestant, ...] = ("lora", "full") if recipe.method == "auto" else (recipe.method,)
             seconds = {method: self._seconds_per_epoch(recipe, method) for method in methods}
             scoring = time.perf_counter()
-            self._macro_f1(self._fresh(recipe, "full"), STEP_CASES)
-            scoring = (time.perf_counter() - scoring) * recipe.validations
+            self._macro_f1(self._fresh(recipe, "full"), SPEED_CASES)
+            scoring = (time.perf_counter() - scoring) * recipe.validations * STEP_CASES / SPEED_CASES
             each = max(seconds.values()) + (RACE_SHARE * sum(seconds.values()) if len(methods) > 1 else 0.0)
             spent = time.time() - self._began
             left = max(0.1, recipe.minutes * 60 * 0.95 - spent - scoring)
@@ -287,7 +288,8 @@ class _Workshop:
 
     def _seconds_per_epoch(self, recipe: Recipe, method: Contestant) -> float:
         plan = self._plan(recipe.model_copy(update={"epochs": 1.0}))
-        return len(plan) * seconds_per_step(self._fresh(recipe, method), plan, _schedule(recipe, method), self._work / "speed")
+        model, schedule = self._fresh(recipe, method), _schedule(recipe, method)
+        return len(plan) * seconds_per_step(model, plan, schedule, self._work / "speed", SPEED_STEPS)
 
 
 def _schedule(recipe: Recipe, method: Contestant) -> Schedule:

@@ -129,7 +129,8 @@ class _Workshop:
         race: dict[Contestant, float] = {}
         if recipe.method == "auto":
             race = self._race(recipe)
-            recipe = recipe.for_method(max(race, key=lambda method: race[method]))
+            winner = max(race, key=lambda method: race[method])
+            recipe = self._with_the_time_left(recipe.for_method(winner), winner)
         method: Contestant = "full" if recipe.method == "full" else "lora"
         model, outcome = self._train(recipe, method, "train", STEP_CASES)
         part = self._work / "model"
@@ -182,6 +183,7 @@ class _Workshop:
                 short = recipe.for_method(method, RACE_SHARE).model_copy(update={"validations": 1})
                 _, outcome = self._train(short, method, f"race-{method}", RACE_CASES)
                 found[method] = outcome.best or 0.0
+                (self._work / f"pace-{method}.json").write_text(json.dumps(outcome.seconds / outcome.steps))
                 path.write_text(json.dumps(found))
         return found
 
@@ -284,6 +286,18 @@ class _Workshop:
             spent = time.time() - self._began
             left = max(0.1, recipe.minutes * 60 * 0.95 - spent - scoring)
             path.write_text(json.dumps(min(recipe.epochs, left / each)))
+        return recipe.model_copy(update={"epochs": json.loads(path.read_text())})
+
+    def _with_the_time_left(self, recipe: Recipe, method: Contestant) -> Recipe:
+        """After a race its winner's pace is known better than before; written down once, like the epochs."""
+        if recipe.minutes is None:
+            return recipe
+        path = self._work / "epochs-left.json"
+        if not path.exists():
+            pace = json.loads((self._work / f"pace-{method}.json").read_text())
+            epoch = pace * len(self._plan(recipe.model_copy(update={"epochs": 1.0})))
+            left = recipe.minutes * 60 * 0.95 - (time.time() - self._began)
+            path.write_text(json.dumps(min(self._recipe.epochs, max(RACE_SHARE * recipe.epochs, left / epoch))))
         return recipe.model_copy(update={"epochs": json.loads(path.read_text())})
 
     def _seconds_per_epoch(self, recipe: Recipe, method: Contestant) -> float:

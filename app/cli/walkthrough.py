@@ -35,7 +35,7 @@ class Budget:
     validation: int = 60  # cases on which the general arms are chosen between
 
 
-BUILT_IN = Budget({"epochs": 1.2, "validations": 2}, cases=300)
+BUILT_IN = Budget({"epochs": 1.0, "validations": 2}, cases=300)
 FILE = Budget({"minutes": 5.0, "validations": 3}, cases=500)
 
 

@@ -55,7 +55,11 @@ class Codec:
         self.tree = lru_cache(maxsize=64)(self._tree)
 
     def encode(self, text: str, *, add_special_tokens: bool = False) -> list[int]:
-        ids: list[int] = self._backend.encode(text, add_special_tokens=add_special_tokens).ids
+        """Raises InvalidRequest for text that is no Unicode."""
+        try:
+            ids: list[int] = self._backend.encode(text, add_special_tokens=add_special_tokens).ids
+        except (TypeError, UnicodeError) as error:
+            raise InvalidRequest("The text holds half a character (a lone surrogate); send valid Unicode.") from error
         return ids
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
@@ -63,12 +67,12 @@ class Codec:
         text: str = self._backend.decode(ids, skip_special_tokens=skip_special_tokens)
         return text
 
-    def check_ids(self, ids: Sequence[int]) -> list[int]:
+    def check_ids(self, ids: Sequence[int], *, param: str = "prompt") -> list[int]:
         """Raises InvalidRequest that names the first id the model does not have."""
         for place, token in enumerate(ids):
             if not 0 <= token < self.vocabulary:
                 raise InvalidRequest(
-                    f"Token {place} is {token}, and {self._model} has the ids 0 to {self.vocabulary - 1}.", param="prompt"
+                    f"Token {place} is {token}, and {self._model} has the ids 0 to {self.vocabulary - 1}.", param=param
                 )
         return [*ids]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any, TypeVar, cast
 
@@ -86,7 +86,7 @@ class EmbeddedEngine:
 
     async def detokenize(self, model: ModelVersion, tokens: Sequence[int]) -> str:
         codec = await self._codec(model)
-        return codec.decode(codec.check_ids(tokens))
+        return codec.decode(codec.check_ids(tokens, param="tokens"))
 
     async def tokenizer_info(self, model: ModelVersion) -> TokenizerInfo:
         return (await self._codec(model)).info
@@ -129,9 +129,7 @@ class EmbeddedEngine:
         if self._closed:
             raise Unavailable("The engine is shutting down; ask again when it has started.")
         base = _standalone(model)
-        if base.digest not in self._lanes:
-            self._lanes[base.digest] = Lane(base, self._settings)
-        return self._lanes[base.digest]
+        return self._lanes.setdefault(base.digest, Lane(base, self._settings))
 
     async def _codec(self, model: ModelVersion) -> Codec:
         known = self._codecs.get(model.digest)
@@ -155,7 +153,7 @@ async def _run(size: int, work: Callable[[], T]) -> T:
 def _size(prompt: Prompt) -> int:
     if isinstance(prompt, str):
         return len(prompt)
-    return sum(len(part["content"]) if isinstance(part, dict) else 1 for part in prompt)
+    return sum(len(part["content"]) if isinstance(part, Mapping) else 1 for part in prompt)
 
 
 def _standalone(model: ModelVersion) -> ModelVersion:

@@ -10,6 +10,7 @@ from collections import deque
 
 from app.catalog.catalog import ModelVersion
 from app.engines.embedded.batch import admit
+from app.engines.embedded.faults import told
 from app.engines.embedded.jobs import Generate, Job, Score, Unload
 from app.engines.embedded.shift import Shift
 from app.errors import Overloaded, Unavailable, VersusError
@@ -75,10 +76,8 @@ class Lane:
         # Whatever it is, those who wait must hear of it.
         except Exception as failure:
             log.exception("the lane of %s failed", self._base.id)
-            error = Unavailable(
-                f"The engine failed while it worked on {self._base.id} ({type(failure).__name__}: {failure}); "
-                "send the request again."
-            )
+            what = told(failure, self._base.folder)
+            error = Unavailable(f"The engine failed while it worked on {self._base.id} ({what}); send the request again.")
         self._end(shift, error)
 
     def _next(self, shift: Shift) -> list[Job] | None:

@@ -194,19 +194,26 @@ def _attend_rows(layer: int, query: Tensor, key: Tensor, value: Tensor, scaling:
     values[plan.row_numbers, :, plan.row_positions] = value[0, :, :rows].transpose(0, 1)
     # Heads that share keys become queries of one head: [rows, key heads, heads per key head, size].
     grouped = query[0, :, :rows].transpose(0, 1).reshape(rows, key.shape[1], -1, query.shape[-1])
-    if query.device.type == "cpu":
-        for row, length in enumerate(plan.lengths):
-            seen = scaled_dot_product_attention(
-                grouped[row, None], keys[row, None, :, :length], values[row, None, :, :length], scale=scaling
-            )
-            out[0, row] = seen.flatten(0, 2)
-        return
-    longest = max(plan.lengths)
-    mask = torch.arange(longest, device=query.device) <= plan.row_positions[:, None]
-    seen = scaled_dot_product_attention(
-        grouped, keys[:rows, :, :longest], values[:rows, :, :longest], attn_mask=mask[:, None, None], scale=scaling
+    seen = _one_by_one if query.device.type == "cpu" else _together
+    out[0, :rows] = seen(grouped, keys, values, plan.lengths, scaling).flatten(1, 2)
+
+
+def _one_by_one(query: Tensor, keys: Tensor, values: Tensor, lengths: list[int], scale: float | None) -> Tensor:
+    """Each row sees its own first keys, whatever lies behind them: the same sums in any company."""
+    parts = [
+        scaled_dot_product_attention(query[row, None], keys[row, None, :, :length], values[row, None, :, :length], scale=scale)
+        for row, length in enumerate(lengths)
+    ]
+    return torch.cat(parts)
+
+
+def _together(query: Tensor, keys: Tensor, values: Tensor, lengths: list[int], scale: float | None) -> Tensor:
+    """The same in one call, for a device where calls are dear."""
+    rows, longest = len(lengths), max(lengths)
+    mask = torch.arange(longest, device=query.device) < torch.tensor(lengths, device=query.device)[:, None]
+    return scaled_dot_product_attention(
+        query, keys[:rows, :, :longest], values[:rows, :, :longest], attn_mask=mask[:, None, None], scale=scale
     )
-    out[0, :rows] = seen.flatten(1, 2)
 
 
 @cache

@@ -46,6 +46,7 @@ def test_an_empty_text_begins_with_the_token_that_begins_texts(run: Run[Any], ca
         ([], "prompt is empty"),
         ([3, 9999, 5], "Token 1 is 9999, and general@1 has the ids 0 to 383"),
         ([-1], "Token 0 is -1"),
+        ("smoke \ud83d", "half a character"),
         ([{"role": "tool", "content": "42"}], "role 'tool' is not one of system, user, assistant"),
     ],
 )

@@ -1,0 +1,57 @@
+"""Attention of running rows, whichever way it is computed, is that over each row's own tokens."""
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from app.engines.embedded.kv import KeyValues
+from app.engines.embedded.network import ALIGN, Plan, _one_by_one, _together
+
+
+@pytest.mark.parametrize("heads_per_key", [1, 3])
+def test_rows_together_are_rows_one_by_one(heads_per_key: int) -> None:
+    numbers = torch.Generator().manual_seed(0)
+    lengths = [1, 17, 40, 5]
+    query = torch.randn(4, 2, heads_per_key, 16, generator=numbers)
+    keys, values = torch.randn(2, 6, 2, 64, 16, generator=numbers)
+    together = _together(query, keys, values, lengths, None)
+    torch.testing.assert_close(together, _one_by_one(query, keys, values, lengths, None))
+    for row, length in enumerate(lengths):
+        own = scaled_dot_product_attention(query[row], keys[row, :, :length], values[row, :, :length])
+        torch.testing.assert_close(together[row], own)
+
+
+def test_parts_of_a_step_begin_at_full_places_and_logits_are_found_where_told() -> None:
+    plan = Plan()
+    row = plan.add_row(9, 30, slot=2)
+    prompt = plan.add_prompt([5, 6, 7], slot=1, keep=2)
+    branch = plan.add_branch([8] * 5, [3, 4, 5, 6, 7], plan.spans[-1], torch.ones(5, 5, dtype=torch.bool).tril())
+    other = plan.add_prompt([4] * 6, slot=1, keep=1)
+    plan.close(torch.device("cpu"))
+
+    assert [span.start % ALIGN for span in plan.spans] == [0, 0, 0]
+    assert len(plan.ids) % ALIGN == len(plan.keep) % ALIGN == 0
+    assert [plan.ids[place] for place in plan.keep[row : row + 1]] == [9]
+    assert [plan.ids[place] for place in plan.keep[prompt : prompt + 2]] == [6, 7]
+    assert [plan.positions[place] for place in plan.keep[branch : branch + 5]] == [3, 4, 5, 6, 7]
+    assert plan.keep[other] == plan.spans[2].stop - 1
+    assert plan.runs == [(4, 24, 1)]  # neighbours of one adapter are one product
+    assert plan.span_masks[1] is not None
+    assert plan.span_masks[1].shape == (1, 1, 5, 8)
+
+
+def test_the_cache_grows_without_losing_and_moves_rows() -> None:
+    cache = KeyValues()
+    like = torch.zeros(1, 2, 3, 4)
+    cache.reserve(1, 10)
+    keys, _ = cache.layer(0, like, like)
+    keys[0, :, :10] = 1.0
+    cache.reserve(3, 200)
+    keys, values = cache.layer(0, like, like)
+    assert keys.shape[0] >= 3
+    assert keys.shape[2] >= 200
+    assert keys[0, :, :10].eq(1).all()
+    assert keys[0, :, 10:].eq(0).all()
+    cache.move(0, 2, tokens=10)
+    assert keys[2, :, :10].eq(1).all()
+    assert values.eq(0).all()

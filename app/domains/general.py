@@ -25,18 +25,6 @@ SYMBOLS = (
     ("type A", "type B", "type C", "type D", "type E", "type F", "type G", "type H"),
     tuple(WORDS),
 )
-# Some kinds teach a skill that others build on; some are about numbers and counting, of which a small model learns little.
-LEXICAL = (
-    "mentioned-word",
-    "quoted-word",
-    "not-but",
-    "rule-by-word",
-    "labels-with-list",
-    "topic-word-check",
-    "pattern-by-example",
-)
-HARD = ("odd-even", "larger-number", "number-above", "sorted-numbers", "arithmetic-check", "sum-of-two", "how-many-items")
-FREQUENT, RARE = 2.0, 0.4
 
 
 @dataclass(frozen=True)
@@ -67,7 +55,7 @@ def classification(seed: int) -> Iterator[Example]:
     """Endless examples; the same seed gives the same ones everywhere."""
     rng = random.Random(f"classification {seed}")
     names = sorted(kinds())
-    weights = [FREQUENT if name in LEXICAL else RARE if name in HARD else 1.0 for name in names]
+    weights = [1.0 if name in pools() else 0.8 for name in names]
     while True:
         name = rng.choices(names, weights)[0]
         yield example(name, rng)

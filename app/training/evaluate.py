@@ -16,6 +16,12 @@ from app.training.score import Case, label_log_likelihoods
 
 SEED = 1_000_003  # generated examples of this seed measure, never train
 CASES = 600  # of each group
+GROUPS = {  # name -> (kinds that were never trained on, with examples in the prompt)
+    "unseen_zero_shot": (True, False),
+    "unseen_few_shot": (True, True),
+    "seen_zero_shot": (False, False),
+    "seen_few_shot": (False, True),
+}
 
 
 def evaluate_general(folder: Path, prose: Sequence[str]) -> dict[str, float]:
@@ -25,13 +31,7 @@ def evaluate_general(folder: Path, prose: Sequence[str]) -> dict[str, float]:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     encoder = Encoder(tokenizer)
     found: dict[str, float] = {}
-    groups = {
-        "unseen_zero_shot": (True, False),
-        "unseen_few_shot": (True, True),
-        "seen_zero_shot": (False, False),
-        "seen_few_shot": (False, True),
-    }
-    for name, (unseen, shots) in groups.items():
+    for name, (unseen, shots) in GROUPS.items():
         examples = list(islice(_examples(unseen, shots), CASES))
         if not examples:
             continue

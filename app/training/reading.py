@@ -1,4 +1,4 @@
-"""Questions made from real prose, as classification: which word it mentions, which was left out, who wrote it."""
+"""Questions made from real prose, as classification: which word was left out, which is mentioned, who wrote it."""
 
 import random
 import re
@@ -10,6 +10,7 @@ from app.training.corpus import Passage
 
 WORD = re.compile(r"[A-Za-z]{4,12}")
 GAP = "____"
+TRIES = 200  # a few in real prose; made-up prose may have no other words
 
 
 class Reading:
@@ -23,6 +24,10 @@ class Reading:
         self._texts = [passage.text for passage in passages]
         self._makers: tuple[tuple[str, Callable[[], tuple[str, str, tuple[str, ...]]], tuple[str, ...]], ...] = (
             ("cloze", self._cloze, (f"Which word fits in the gap {GAP}?", "Which word was left out?", "Fill the gap.")),
+            ("cloze", self._cloze, (f"Which word fits in the gap {GAP}?", "Which word was left out?", "Fill the gap.")),
+            ("mentioned", self._mentioned, ("Which word is in the text?", "Which label does the text mention?")),
+            ("not-mentioned", self._not_mentioned, ("Which word is not in the text?",)),
+            ("next", self._next, ("Which words come next?", "How does the text go on?")),
             ("author", self._author, ("Who wrote the text?", "Where is the text from?")),
         )
 
@@ -48,11 +53,13 @@ class Reading:
     def _wrong(self, not_these: set[str], count: int) -> list[str]:
         """Content words of other passages."""
         found: dict[str, None] = {}
-        while len(found) < count:
+        for _ in range(TRIES):
+            if len(found) == count:
+                return list(found)
             words = [word for word in self._snippet(self._texts) if WORD.fullmatch(word)]
             if words and (word := self._rng.choice(words)).lower() not in not_these:
                 found[word] = None
-        return list(found)
+        raise ValueError("too few other words")
 
     def _cloze(self) -> tuple[str, str, tuple[str, ...]]:
         words = self._snippet(self._texts)
@@ -63,6 +70,31 @@ class Reading:
         wrong = self._wrong({label.lower()}, self._rng.randint(1, 7))
         return " ".join(words), label, (label, *wrong)
 
+    def _mentioned(self) -> tuple[str, str, tuple[str, ...]]:
+        words = self._snippet(self._texts)
+        here = {_bare(word.lower()) for word in words}
+        label = self._rng.choice([word for word in words if WORD.fullmatch(word)] or [""])
+        if not label:
+            raise ValueError("no word")
+        return " ".join(words), label, (label, *self._wrong(here, self._rng.randint(1, 9)))
+
+    def _not_mentioned(self) -> tuple[str, str, tuple[str, ...]]:
+        words = self._snippet(self._texts, least=12)
+        here = {_bare(word.lower()) for word in words}
+        there = list(dict.fromkeys(word for word in words if WORD.fullmatch(word)))
+        if len(there) < 3:
+            raise ValueError("too few words")
+        label = self._wrong(here, 1)[0]
+        return " ".join(words), label, (label, *self._rng.sample(there, self._rng.randint(2, min(5, len(there)))))
+
+    def _next(self) -> tuple[str, str, tuple[str, ...]]:
+        words = self._snippet(self._texts, least=14)
+        label = _bare(" ".join(words[-4:]))
+        wrong = {_bare(" ".join(self._snippet(self._texts, 4, 4))) for _ in range(self._rng.randint(1, 3))} - {label}
+        if not wrong:
+            raise ValueError("the same words")
+        return " ".join(words[:-4]), label, (label, *sorted(wrong))
+
     def _author(self) -> tuple[str, str, tuple[str, ...]]:
         chosen = self._rng.sample(sorted(self._by_source), min(len(self._by_source), self._rng.randint(2, 6)))
         if len(chosen) < 2:
@@ -71,43 +103,5 @@ class Reading:
         return " ".join(self._snippet(self._by_source[label], 12, 50)), label, tuple(chosen)
 
 
-def spotting(passages: Sequence[Passage], seed: int, longest: int) -> Iterator[Example]:
-    """Endless examples whose label is the one word of the list that is in the text, many texts to a list.
-
-    Texts have at most `longest` words, short ones more often. The simplest way in which a text can tell its label: a small model
-    learns from it to hold texts against labels, before likeness of meaning can help it.
-    """
-    rng = random.Random(f"spotting {longest} {seed}")
-    texts = [passage.text.split() for passage in passages]
-    questions = ("Which of these words is in the text?", "Which label does the text mention?")
-    while True:
-        places: dict[str, tuple[list[str], int]] = {}
-        size = rng.randint(2, 10)
-        while len(places) < size:
-            words = rng.choice(texts)
-            at = rng.randrange(len(words))
-            if WORD.fullmatch(words[at]):
-                places.setdefault(words[at].lower(), (words, at))
-        labels = tuple(places)
-        pairs = [_spot(places, labels, rng, longest) for _ in range(rng.randint(1, 15))]
-        text, label = pairs.pop()
-        yield Example("reading-mentioned", text, labels, label, ask(rng, *questions), tuple(pairs))
-
-
-def _spot(
-    places: dict[str, tuple[list[str], int]], labels: tuple[str, ...], rng: random.Random, longest: int
-) -> tuple[str, str]:
-    """A stretch of words around the place of one label that holds no other label."""
-    while True:
-        label = rng.choice(labels)
-        words, at = places[label]
-        size = min(rng.randint(1, longest), rng.randint(1, longest))
-        first = max(0, at - rng.randrange(size))
-        part = words[first : first + size]
-        here = {_bare(word.lower()) for word in part}
-        if sum(other in here for other in labels) == 1:
-            return " ".join(part), label
-
-
 def _bare(text: str) -> str:
-    return text.strip(".,;:!?\"'-()")
+    return text.strip(".,;:!?\"'")

@@ -13,7 +13,7 @@ from app.domains.hold_out import is_held_out
 from app.errors import SetupError
 from app.training import corpus
 from app.training.corpus import Encoder, Passage
-from app.training.reading import GAP, Reading, spotting
+from app.training.reading import GAP, Reading
 from tests.training.prose import write_data
 
 EXAMPLE = Example(
@@ -102,21 +102,17 @@ def test_questions_about_prose_can_be_answered_from_it(data: Path) -> None:
     texts = [passage.text for passage in passages]
     examples = list(islice(Reading(passages, seed=0), 400))
     assert examples == list(islice(Reading(passages, seed=0), 400))
-    assert {example.kind for example in examples} == {"reading-cloze", "reading-author"}
+    assert {example.kind for example in examples} == {
+        f"reading-{kind}" for kind in ("cloze", "mentioned", "not-mentioned", "next", "author")
+    }
     for example in examples:
         assert example.label in example.labels
         assert len(set(example.labels)) == len(example.labels) >= 2
         if example.kind == "reading-cloze":
             whole = example.text.replace(GAP, example.label)
             assert any(whole in " ".join(text.split()) for text in texts)
-
-
-def test_a_word_to_spot_is_the_only_one_of_the_list_in_its_text(data: Path) -> None:
-    passages = corpus.runs(corpus.prose(data / "general_corpus"), chars=600)
-    examples = list(islice(spotting(passages, seed=0, longest=6), 300))
-    assert examples == list(islice(spotting(passages, seed=0, longest=6), 300))
-    for example in examples:
-        for text, label in [*example.shots, (example.text, example.label)]:
-            words = [word.lower().strip(".") for word in text.split()]
-            assert len(words) <= 6
-            assert [other for other in example.labels if other in words] == [label]
+        if example.kind == "reading-mentioned":
+            words = {word.lower().strip(".") for word in example.text.split()}
+            assert [label for label in example.labels if label.lower() in words] == [example.label]
+        if example.kind == "reading-not-mentioned":
+            assert example.label.lower() not in {word.lower().strip(".") for word in example.text.split()}

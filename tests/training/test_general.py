@@ -15,7 +15,7 @@ from app.training import evaluate
 from app.training.circuits import build_in_copying
 from app.training.errors import TrainingStopped
 from app.training.fresh import make_kin_alike, new_llama, new_tokenizer
-from app.training.general import GeneralRecipe, _trained_kinds, build_general
+from app.training.general import GeneralRecipe, _readme, _trained_kinds, build_general
 from tests.training.prose import write_data
 
 BOX = Path(__file__).parents[2] / "models" / "general"
@@ -115,6 +115,10 @@ def test_the_model_in_the_box_was_made_by_the_default_recipe_and_is_small() -> N
     assert 3_000_000 <= card.parameters <= 6_000_000
     assert (BOX / "model.safetensors").stat().st_size <= 12 * 2**20
     assert {path.name for path in BOX.iterdir()} >= {"README.md", "chat_template.jinja", "config.json", "tokenizer.json"}
+
+
+def test_the_readme_of_the_box_says_what_its_card_says() -> None:
+    assert (BOX / "README.md").read_text() == _readme(Catalog([BOX.parent]).find("general").card)
 
 
 def test_the_vocabulary_of_the_box_holds_ordinary_words_whole() -> None:

@@ -36,7 +36,7 @@ class Budget:
 
 
 BUILT_IN = Budget({"epochs": 1.0, "validations": 2}, cases=300)
-FILE = Budget({"minutes": 5.0, "validations": 3}, cases=500)
+FILE = Budget({"minutes": 5.5, "validations": 3}, cases=500)
 
 
 @dataclass(frozen=True)

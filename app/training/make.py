@@ -26,8 +26,8 @@ from app.training.progress import OnProgress, Progress
 from app.training.recipe import CODE, Recipe
 from app.training.score import Quality, quality
 
-RACE_SHARE = 0.15  # of the epochs, for each method
-RACE_CASES, STEP_CASES, FINAL_CASES = 400, 300, 1000  # validation rows scored, per task
+RACE_SHARE = 0.1  # of the epochs, for each method
+RACE_CASES, STEP_CASES, FINAL_CASES = 200, 200, 1000  # validation rows scored, per task
 SPEED_STEPS, SPEED_CASES = 5, 60  # timed to fit a training into its minutes
 
 Rows = Mapping[str, Mapping[str, Sequence[Row]]]  # task -> split -> (text, label)
@@ -183,7 +183,6 @@ class _Workshop:
                 short = recipe.for_method(method, RACE_SHARE).model_copy(update={"validations": 1})
                 _, outcome = self._train(short, method, f"race-{method}", RACE_CASES)
                 found[method] = outcome.best or 0.0
-                (self._work / f"pace-{method}.json").write_text(json.dumps(outcome.seconds / outcome.steps))
                 path.write_text(json.dumps(found))
         return found
 
@@ -279,9 +278,7 @@ class _Workshop:
         if not path.exists():
             methods: tuple[Contestant, ...] = ("lora", "full") if recipe.method == "auto" else (recipe.method,)
             seconds = {method: self._seconds_per_epoch(recipe, method) for method in methods}
-            scoring = time.perf_counter()
-            self._macro_f1(self._fresh(recipe, "full"), SPEED_CASES)
-            scoring = (time.perf_counter() - scoring) * recipe.validations * STEP_CASES / SPEED_CASES
+            scoring = self._seconds_of_scoring(recipe)
             each = max(seconds.values()) + (RACE_SHARE * sum(seconds.values()) if len(methods) > 1 else 0.0)
             spent = time.time() - self._began
             left = max(0.1, recipe.minutes * 60 * 0.95 - spent - scoring)
@@ -289,16 +286,21 @@ class _Workshop:
         return recipe.model_copy(update={"epochs": json.loads(path.read_text())})
 
     def _with_the_time_left(self, recipe: Recipe, method: Contestant) -> Recipe:
-        """After a race its winner's pace is known better than before; written down once, like the epochs."""
+        """After a race: as many epochs of the winner as its own pace allows; measured once, like the epochs."""
         if recipe.minutes is None:
             return recipe
         path = self._work / "epochs-left.json"
         if not path.exists():
-            pace = json.loads((self._work / f"pace-{method}.json").read_text())
-            epoch = pace * len(self._plan(recipe.model_copy(update={"epochs": 1.0})))
-            left = recipe.minutes * 60 * 0.95 - (time.time() - self._began)
+            epoch = self._seconds_per_epoch(recipe, method)
+            left = recipe.minutes * 60 * 0.95 - (time.time() - self._began) - self._seconds_of_scoring(recipe)
             path.write_text(json.dumps(min(self._recipe.epochs, max(RACE_SHARE * recipe.epochs, left / epoch))))
         return recipe.model_copy(update={"epochs": json.loads(path.read_text())})
+
+    def _seconds_of_scoring(self, recipe: Recipe) -> float:
+        """What all validations of a training will take."""
+        began = time.perf_counter()
+        self._macro_f1(self._fresh(recipe, "full"), SPEED_CASES)
+        return (time.perf_counter() - began) * recipe.validations * STEP_CASES / SPEED_CASES
 
     def _seconds_per_epoch(self, recipe: Recipe, method: Contestant) -> float:
         plan = self._plan(recipe.model_copy(update={"epochs": 1.0}))

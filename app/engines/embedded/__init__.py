@@ -6,6 +6,7 @@ jobs.py       what travels between the event loop and a lane's thread
 lane.py       the queue of a base model and the life of its one thread
 shift.py      what that thread holds: weights, adapters, batch; loading and unloading
 batch.py      the rows in work: which tokens the next step computes, and what follows from its logits
+row.py        an answer in work: tokens, text, end
 scoring.py    label trees: all labels of a case behind one prompt
 sampling.py   the next token of each row, and log-probabilities
 text.py       tokens to text as they come: whole characters, stop strings

@@ -3,21 +3,20 @@
 Used by one thread only.
 """
 
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from app.engines.base import Done, FinishReason, Piece, Scores, TokenLogprob
+from app.engines.base import Scores, TokenLogprob
 from app.engines.embedded.jobs import Generate, Score, Send
 from app.engines.embedded.kv import KeyValues
 from app.engines.embedded.network import Network, Plan
-from app.engines.embedded.sampling import Drawer, draw, log_probabilities
+from app.engines.embedded.row import Row
+from app.engines.embedded.sampling import draw, log_probabilities
 from app.engines.embedded.scoring import Branch, add_up
-from app.engines.embedded.text import TextStream
 from app.errors import Unavailable
 
 MAX_LOGITS = 2**26  # numbers in one step's logits, where a request alone does not need more
@@ -39,64 +38,6 @@ class Budget:
         self._logits -= logits
         self._untouched = False
         return True
-
-
-@dataclass(eq=False)
-class Row:
-    """An answer in work."""
-
-    job: Generate
-    slot: int
-    queue_ms: float
-    length: int = 0  # tokens in the cache
-    tokens: int = 0  # of the answer
-    last: int = 0  # the newest token; the next step reads it
-    ttft_ms: float | None = None
-    done: bool = False
-    unsent: list[int] = field(default_factory=list)  # tokens that wait for their text
-    unsent_logprobs: list[TokenLogprob] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.stream = TextStream(self.job.codec, self.job.sampling.stop)
-        self.drawer = Drawer(self.job.sampling)
-
-    def accept(self, token: int, logprob: TokenLogprob | None, send: Send) -> None:
-        """Take the next token: send its text, or find that the answer is complete."""
-        self.last = token
-        self.tokens += 1
-        self.unsent.append(token)
-        if logprob is not None:
-            self.unsent_logprobs.append(logprob)
-        if self.ttft_ms is None:
-            self.ttft_ms = _ms_since(self.job.began)
-        reason: FinishReason | None = None
-        text = ""
-        if token in self.job.codec.ends:
-            reason = "stop"
-        else:
-            text = self.stream.push(token)
-            if self.stream.stopped:
-                reason = "stop"
-            elif self.tokens == self.job.limit:
-                reason = "length"
-        if reason is not None:
-            text += self.stream.finish()
-            if self.stream.stopped:
-                reason = "stop"
-        if text or reason is not None:
-            send(self.job, Piece(text, tuple(self.unsent), tuple(self.unsent_logprobs)))
-            self.unsent, self.unsent_logprobs = [], []
-        if reason is not None:
-            self.finish(reason, send)
-
-    def finish(self, reason: FinishReason, send: Send) -> None:
-        self.done = True
-        total = _ms_since(self.job.began)
-        send(self.job, Done(reason, len(self.job.prompt), self.tokens, self.queue_ms, self.ttft_ms, total))
-
-    def send_echo(self, logprobs: Sequence[TokenLogprob], send: Send) -> None:
-        prompt = self.job.prompt
-        send(self.job, Piece(self.job.codec.decode(prompt), tuple(prompt), tuple(logprobs), echoed=True))
 
 
 @dataclass(eq=False)
@@ -141,7 +82,7 @@ class Batch:
         return budget
 
     def add_generate(self, job: Generate, slot: int) -> None:
-        row = Row(job, slot, _ms_since(job.began))
+        row = Row(job, slot, job.age_ms())
         if job.limit or (job.echo and job.logprobs is not None):
             self._new.append(row)
             return
@@ -152,7 +93,7 @@ class Batch:
     def add_score(self, job: Score, slot: int) -> None:
         passes = [*_passes(job, self._step_tokens)]
         totals = torch.zeros(len(job.tree.sizes), dtype=torch.float64)
-        scoring = Scoring(job, slot, _ms_since(job.began), len(passes), totals)
+        scoring = Scoring(job, slot, job.age_ms(), len(passes), totals)
         self._passes.extend((scoring, branches) for branches in passes)
 
     def step(self) -> None:
@@ -228,7 +169,7 @@ class Batch:
         if not scoring.totals.isfinite().all():
             self._send(job, Unavailable(f"{job.model.id} computed a score that is not a number; load another version."))
             return
-        total = _ms_since(job.began)
+        total = job.age_ms()
         self._send(job, Scores(scoring.totals.tolist(), job.tree.sizes, len(job.prompt), scoring.queue_ms, total))
 
     def _next_passes(self) -> list[Pass]:
@@ -312,7 +253,3 @@ def _entries(rows: list[Row], logits: Tensor, tokens: list[int]) -> list[TokenLo
         if row.job.logprobs is not None:
             (entries[i],) = log_probabilities(logits[i : i + 1], tokens[i : i + 1], row.job.logprobs, row.job.codec)
     return entries
-
-
-def _ms_since(began: float) -> float:
-    return (time.perf_counter() - began) * 1000

@@ -23,6 +23,10 @@ class Job:
     began: float = field(default_factory=time.perf_counter, kw_only=True)  # when the request reached the engine
     cancelled: bool = field(default=False, kw_only=True)  # nobody waits for it any more
 
+    def age_ms(self) -> float:
+        """Milliseconds since the request reached the engine."""
+        return (time.perf_counter() - self.began) * 1000
+
     def tell(self, value: Any) -> None:
         """Hand over a result or an exception; runs on the event loop."""
         raise NotImplementedError

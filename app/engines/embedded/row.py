@@ -1,0 +1,67 @@
+"""An answer in work: its tokens as they are drawn, the text that may go out, and how it ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from app.engines.base import Done, FinishReason, Piece, TokenLogprob
+from app.engines.embedded.jobs import Generate, Send
+from app.engines.embedded.sampling import Drawer
+from app.engines.embedded.text import TextStream
+
+
+@dataclass(eq=False)
+class Row:
+    """An answer in work."""
+
+    job: Generate
+    slot: int
+    queue_ms: float
+    length: int = 0  # tokens in the cache
+    tokens: int = 0  # of the answer
+    last: int = 0  # the newest token; the next step reads it
+    ttft_ms: float | None = None
+    done: bool = False
+    unsent: list[int] = field(default_factory=list)  # tokens that wait for their text
+    unsent_logprobs: list[TokenLogprob] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.stream = TextStream(self.job.codec, self.job.sampling.stop)
+        self.drawer = Drawer(self.job.sampling)
+
+    def accept(self, token: int, logprob: TokenLogprob | None, send: Send) -> None:
+        """Take the next token: send its text, or find that the answer is complete."""
+        self.last = token
+        self.tokens += 1
+        self.unsent.append(token)
+        if logprob is not None:
+            self.unsent_logprobs.append(logprob)
+        if self.ttft_ms is None:
+            self.ttft_ms = self.job.age_ms()
+        reason: FinishReason | None = None
+        text = ""
+        if token in self.job.codec.ends:
+            reason = "stop"
+        else:
+            text = self.stream.push(token)
+            if self.stream.stopped:
+                reason = "stop"
+            elif self.tokens == self.job.limit:
+                reason = "length"
+        if reason is not None:
+            text += self.stream.finish()
+            if self.stream.stopped:
+                reason = "stop"
+        if text or reason is not None:
+            send(self.job, Piece(text, tuple(self.unsent), tuple(self.unsent_logprobs)))
+            self.unsent, self.unsent_logprobs = [], []
+        if reason is not None:
+            self.finish(reason, send)
+
+    def finish(self, reason: FinishReason, send: Send) -> None:
+        self.done = True
+        total = self.job.age_ms()
+        send(self.job, Done(reason, len(self.job.prompt), self.tokens, self.queue_ms, self.ttft_ms, total))
+
+    def send_echo(self, logprobs: Sequence[TokenLogprob], send: Send) -> None:
+        prompt = self.job.prompt
+        send(self.job, Piece(self.job.codec.decode(prompt), tuple(prompt), tuple(logprobs), echoed=True))

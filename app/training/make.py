@@ -26,6 +26,7 @@ from app.training.progress import OnProgress, Progress
 from app.training.recipe import CODE, Recipe
 from app.training.score import Quality, quality
 
+RACE_STEPS = 40  # at least, of each method: fewer tell nothing
 RACE_SHARE = 0.1  # of the epochs, for each method
 RACE_CASES, STEP_CASES, FINAL_CASES = 200, 200, 1000  # validation rows scored, per task
 SPEED_STEPS, SPEED_CASES = 5, 60  # timed to fit a training into its minutes
@@ -180,7 +181,8 @@ class _Workshop:
         methods: tuple[Contestant, ...] = ("lora", "full")
         for method in methods:
             if method not in found:
-                short = recipe.for_method(method, RACE_SHARE).model_copy(update={"validations": 1})
+                share = min(1.0, max(RACE_SHARE, RACE_STEPS / len(self._plan(recipe))))
+                short = recipe.for_method(method, share).model_copy(update={"validations": 1})
                 _, outcome = self._train(short, method, f"race-{method}", RACE_CASES)
                 found[method] = outcome.best or 0.0
                 path.write_text(json.dumps(found))

@@ -113,7 +113,7 @@ class World:
 
         return asyncio.run(read())
 
-    def finished(self, run_id: str, seconds: float = 60.0) -> dict[str, Any]:
+    def finished(self, run_id: str, seconds: float = 240.0) -> dict[str, Any]:
         """The run when it is over."""
         run: dict[str, Any] = {}
 
@@ -125,7 +125,7 @@ class World:
         return run
 
 
-def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not happen"

@@ -51,11 +51,11 @@ class World:
         return dict(self.client.get(f"/v1/training-runs/{run_id}").json())
 
     def finished(self, run_id: str) -> dict[str, Any]:
-        until(lambda: self.run(run_id)["status"] not in ("queued", "running"), 120)
+        until(lambda: self.run(run_id)["status"] not in ("queued", "running"))
         return self.run(run_id)
 
 
-def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 240.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not happen"

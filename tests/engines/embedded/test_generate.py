@@ -29,9 +29,9 @@ def greedy(model: ModelVersion, prompt: str, tokens: int) -> list[int]:
 
 def test_a_greedy_answer_is_that_of_transformers_and_peft(run: Run[Any], model: ModelVersion) -> None:
     async def story(engine: EmbeddedEngine) -> list[list[int]]:
-        return [(await ask(engine, model, prompt, max_tokens=24)).tokens for prompt in PROMPTS]
+        return [(await ask(engine, model, prompt, max_tokens=16)).tokens for prompt in PROMPTS[::2]]
 
-    assert run(story) == [greedy(model, prompt, 24) for prompt in PROMPTS]
+    assert run(story) == [greedy(model, prompt, 16) for prompt in PROMPTS[::2]]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_an_answer_is_the_same_alone_and_beside_other_variants(
     run: Run[Any], catalog: Catalog, sampling: dict[str, float]
 ) -> None:
     asked = [
-        (catalog.find(name), prompt, {"seed": seed, "max_tokens": 5 + 9 * seed, **sampling})
+        (catalog.find(name), prompt, {"seed": seed, "max_tokens": 3 + 5 * seed, **sampling})
         for name in ("general", "adapter-a", "adapter-b", "full")
         for seed, prompt in enumerate(PROMPTS)
     ]

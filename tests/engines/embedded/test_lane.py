@@ -116,7 +116,7 @@ def test_the_rows_that_stay_move_up_and_go_on_as_before(catalog: Catalog, steps:
 
     async def story(engine: EmbeddedEngine) -> None:
         async def answer(place: int) -> list[int]:
-            found = await ask(engine, models[place], f"Smoke {place}", max_tokens=60, temperature=1.0, seed=place)
+            found = await ask(engine, models[place], f"Smoke {place}", max_tokens=30, temperature=1.0, seed=place)
             return found.tokens
 
         alone = [await answer(place) for place in range(5)]
@@ -233,12 +233,12 @@ def test_unloading_waits_for_running_answers_and_loading_again_gives_the_same(
             model = catalog.find(name)
             await engine.load(model)
             steps.seen.clear()
-            first = asyncio.create_task(ask(engine, model, "Smoke", max_tokens=60, temperature=1.0))
+            first = asyncio.create_task(ask(engine, model, "Smoke", max_tokens=30, temperature=1.0))
             await until(lambda: (1, 0) in steps.seen)
             unloading = asyncio.create_task(engine.unload(model))
-            later = asyncio.create_task(ask(engine, model, "Smoke", max_tokens=60, temperature=1.0))
+            later = asyncio.create_task(ask(engine, model, "Smoke", max_tokens=30, temperature=1.0))
             await unloading
-            assert sum(rows for rows, _ in steps.seen) >= 59  # every step of the first answer
+            assert sum(rows for rows, _ in steps.seen) >= 29  # every step of the first answer
             assert not later.done()
             assert (await first).tokens == (await later).tokens
             await engine.unload(model)

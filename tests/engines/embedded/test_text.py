@@ -117,7 +117,7 @@ def test_the_end_of_a_text_ends_the_answer_and_is_no_text(run: Run[Any], catalog
 
     async def story(engine: EmbeddedEngine) -> list[Answer]:
         # Hot and long enough that some answers run into the end token by chance.
-        options = {"max_tokens": 200, "temperature": 1.5, "logprobs": 0}
+        options = {"max_tokens": 120, "temperature": 1.5, "logprobs": 0}
         return await asyncio.gather(*(ask(engine, model, "Smoke", seed=seed, **options) for seed in range(20)))
 
     ended = [found for found in run(story) if found.done.finish_reason == "stop"]

@@ -99,7 +99,7 @@ def test_the_demo_ends_with_a_table_a_verdict_and_addresses_that_answer(place: P
         for address in addresses:
             assert httpx.get(address, trust_env=False).status_code == 200, address
         compared = next(httpx.get(address, trust_env=False).json() for address in addresses if "/comparisons/" in address)
-        assert {output["model"] for output in compared["outputs"]} == {"general", "desk"}
+        assert {output["model"] for output in compared["outputs"]} == {"general", "desk@1"}
 
         # Two demos at once on one data folder, and a port that is taken: a sentence each, and exit code 2.
         both = demo(place, "--exit", "--port", str(free_port()))

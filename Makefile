@@ -22,7 +22,7 @@ lint: .venv/.installed-dev ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --quiet
+	$(BIN)/lint-imports
 
 format: .venv/.installed-dev ## let ruff sort imports and format
 	$(BIN)/ruff check --fix .

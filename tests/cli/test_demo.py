@@ -80,7 +80,7 @@ def test_the_demo_ends_with_a_table_a_verdict_and_addresses_that_answer(place: P
         assert arm in first.stdout
     assert "Verdict: " in first.stdout
     assert "McNemar mid-p" in first.stdout
-    assert "train 1/" in first.stderr or "train" in first.stderr  # progress, on stderr
+    assert "waiting for a worker" in first.stderr  # progress goes to stderr; so small a training may be over before it is told
 
     # Again: nothing is trained or measured a second time, and the service stays until it is told to end.
     port = free_port()

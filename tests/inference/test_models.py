@@ -77,7 +77,7 @@ def test_a_folder_that_cannot_be_served_is_listed_with_its_reason_but_not_its_pl
     assert (listed["broken"]["status"], listed["worse"]["status"]) == ("broken", "broken")
     assert "no .safetensors weights" in listed["broken"]["reason"]
     assert str(tmp_path) not in listed["broken"]["reason"] + listed["worse"]["reason"]
-    assert listed["general@1"]["status"] == "available"
+    assert listed["general@1"]["status"] in ("available", "loaded")  # the service loads it when it starts
 
 
 def test_a_model_of_an_engine_that_is_turned_off_is_unavailable_and_says_so(tmp_path: Path, start: Start) -> None:

@@ -73,6 +73,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _warm(app: FastAPI) -> None:
     """Lets no first caller wait for torch and the weights; what is wrong with them is told to those who ask for the model."""
     settings: Settings = app.state.settings
+    if not settings.embedded:
+        return
     try:
         await app.state.engines.warm(app.state.catalog.find(settings.general_model))
     except VersusError as error:

@@ -290,7 +290,7 @@ def _p(value: float) -> str:
 
 
 def to_table(summary: Summary) -> "RenderableType":
-    """For a terminal of 120 columns; on a narrower one the intervals move below their numbers."""
+    """For 126 columns; in fewer, down to 96, the intervals move below their numbers."""
     from rich import box
     from rich.console import Group
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""Benchmark tasks: dataset, prompt, labels and metrics, as TOML files; any uploaded dataset is a task of its own name."""
+"""Benchmark tasks: dataset, instruction, labels and metrics, as TOML files; any uploaded dataset is a task of its own name."""
 
 import asyncio
 import time
@@ -49,7 +49,6 @@ class Task(_Part):
     dataset: str = Field(description="name of the dataset; its newest version is used")
     instruction: str = Field(DEFAULT_INSTRUCTION, description="what a model that was not trained for the task is told")
     labels: tuple[Label, ...] = Field(min_length=2, description="all answers there are")
-    prompt: str = Field(pattern=r"\{input\}", description="what a model trained for the task sees; {input} is the text")
     metrics: tuple[Literal["accuracy", "macro_f1", "consistency", "latency"], ...] = (
         "accuracy",
         "macro_f1",
@@ -73,7 +72,7 @@ def built_in() -> dict[str, Task]:
 
 def uploaded(dataset: str, labels: tuple[str, ...]) -> Task:
     """The task that a dataset is by itself."""
-    return Task(name=dataset, title=f"Labels of {dataset}", dataset=dataset, labels=labels, prompt=f"{dataset}: {{input}}")
+    return Task(name=dataset, title=f"Labels of {dataset}", dataset=dataset, labels=labels)
 
 
 async def find_task(session: Session, name: str) -> Task:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from app.errors import SetupError
 
@@ -26,6 +26,17 @@ class TrainedTask(_Part):
     name: str
     prompt: str = Field("{input}", description="what the user turn holds; must contain {input}")
     labels: tuple[str, ...] = Field(min_length=2)
+    answers: tuple[str, ...] = Field((), description="what the model says for each label, in their order; empty: the labels")
+
+    @model_validator(mode="after")
+    def _each_label_has_its_answer(self) -> "TrainedTask":
+        if self.answers and (len(set(self.answers)) != len(self.labels) or len(self.answers) != len(self.labels)):
+            raise ValueError(f"{len(self.labels)} labels need as many different answers")
+        return self
+
+    def answer(self, label: str) -> str:
+        """What the model says for `label`."""
+        return self.answers[self.labels.index(label)] if self.answers else label
 
 
 class Made(_Part):

@@ -1,5 +1,6 @@
 """How a classification is put to a model: the same text in training, serving and benchmarks."""
 
+import re
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -31,6 +32,25 @@ def classification_prompt(
 def trained_prompt(text: str, task: TrainedTask) -> str:
     """The user turn for a model that was trained for `task`: only what it saw in training."""
     return task.prompt.replace("{input}", text)
+
+
+def short_answers(labels: Sequence[str]) -> tuple[str, ...]:
+    """For each label as few of its first words as tell it from the others, in lower case: "back" for "BACK (MUSCLES/SPINE)".
+
+    A model that is trained for its labels then says little, and scoring them costs little. The labels themselves where that
+    would not tell all of them apart.
+    """
+    beginnings = [_beginnings(label.lower()) for label in labels]
+    answers = tuple(
+        next((text for text in own if all(text not in other for other in beginnings if other is not own)), "")
+        for own in beginnings
+    )
+    return answers if all(answers) else tuple(labels)
+
+
+def _beginnings(label: str) -> list[str]:
+    """The label up to the end of its first word, of its second, and so on to the whole."""
+    return [*dict.fromkeys([*(label[: word.end()].lstrip("([{\"' ") for word in re.finditer(r"\w+", label)), label])]
 
 
 def as_messages(prompt: str) -> list[Message]:

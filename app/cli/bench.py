@@ -68,8 +68,9 @@ def bench(
         raise typer.Exit(1)
     if not as_json:
         from app.benchmarks.report import to_table
+        from app.cli.progress import print_table
 
-        console.print(to_table(run["summary"]))
+        print_table(to_table(run["summary"]), console)
 
 
 def _names(text: str) -> list[str]:

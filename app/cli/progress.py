@@ -1,4 +1,4 @@
-"""What commands that train show: one line with a bar, loss, speed and time left; and how they end on a failure."""
+"""What commands show: a training's bar with loss, speed and time left; a run's table; and how they end on a failure."""
 
 import sys
 import time
@@ -11,11 +11,13 @@ import typer
 from app.errors import VersusError
 
 if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
     from rich.progress import Progress as Bar
 
     from app.training.progress import Progress
 
 LINE_S = 10.0  # between two lines where no terminal redraws them
+NARROWEST, WIDE = 96, 150  # columns that a table needs with its intervals below their numbers, and beside them
 
 
 class TrainingBar:
@@ -65,3 +67,9 @@ def fail(error: VersusError) -> NoReturn:
     """The sentence on stderr, exit code 2."""
     sys.stderr.write(f"{error.message}\n")
     raise typer.Exit(2) from error
+
+
+def print_table(table: "RenderableType", console: "Console") -> None:
+    """With all of its columns: wide in a file, and on a narrow terminal wrapped rather than cut off."""
+    width = max(console.width, NARROWEST) if console.is_terminal else max(console.width, WIDE)
+    console.print(table, width=width, crop=False)

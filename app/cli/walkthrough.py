@@ -16,6 +16,7 @@ from app.benchmarks.client import ServiceClient
 from app.benchmarks.report import to_table
 from app.catalog.catalog import Catalog
 from app.cli.bench import follow
+from app.cli.progress import print_table
 from app.cli.serve import bind
 from app.cli.service import service_child
 from app.cli.train import follow_training
@@ -170,7 +171,7 @@ async def _benchmark(client: ServiceClient, task: str, body: dict[str, Any], con
     if run["status"] != "succeeded":
         raise SetupError(f"The benchmark of {task} {run['status']}: {run['error'] or run['id']}")
     console.print()
-    console.print(to_table(run["summary"]))
+    print_table(to_table(run["summary"]), console)
     console.print(f"Report: {client.url}/v1/runs/{run['id']}/report", highlight=False)
 
 

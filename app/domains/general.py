@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from app.catalog.prompts import DEFAULT_INSTRUCTION
-from app.domains import turns
+from app.domains import claims_questions, turns
 from app.domains.episodes import WORDS, Episode, Kind
 from app.domains.hold_out import is_held_out
 from app.domains.pools import episode as pool_episode
@@ -25,6 +25,11 @@ SYMBOLS = (
     ("type A", "type B", "type C", "type D", "type E", "type F", "type G", "type H"),
     tuple(WORDS),
 )
+# Finding a label in a text is the skill that others build on; claims are what the first benchmark is about; of numbers a small
+# model learns little.
+SPOTTING = ("mentioned-word", "quoted-word", "not-but", "rule-by-word", "labels-with-list", "topic-word-check")
+HARD = ("odd-even", "larger-number", "number-above", "sorted-numbers", "arithmetic-check", "sum-of-two", "how-many-items")
+OFTEN, SELDOM = 2.5, 0.5
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Example:
 @cache
 def kinds() -> dict[str, Kind]:
     """Every kind by name."""
-    found: dict[str, Kind] = dict(PUZZLES)
+    found: dict[str, Kind] = PUZZLES | claims_questions.KINDS
     for name, pool in pools().items():
         # What is kept out of training does not come back as somebody else's wrong label.
         others = [other for other in pools().values() if other is not pool and not is_held_out(other.name)]
@@ -55,7 +60,8 @@ def classification(seed: int) -> Iterator[Example]:
     """Endless examples; the same seed gives the same ones everywhere."""
     rng = random.Random(f"classification {seed}")
     names = sorted(kinds())
-    weights = [1.0 if name in pools() else 0.8 for name in names]
+    often = {*SPOTTING, *claims_questions.KINDS}
+    weights = [OFTEN if name in often else SELDOM if name in HARD else 1.0 for name in names]
     while True:
         name = rng.choices(names, weights)[0]
         yield example(name, rng)

@@ -16,7 +16,7 @@ from app.inference import store
 from app.inference.asked import draw_seed
 from app.inference.fields import SEEDS
 from app.inference.generate import Generations
-from app.inference.labels import Question, question_for, read_label
+from app.inference.labels import Question, question_for
 from app.inference.limits import check_inputs, check_prompt
 from app.inference.schemas import ClassifyIn
 from app.inference.serving import Serving
@@ -118,7 +118,7 @@ def decide(labels: Sequence[str], log_likelihoods: Sequence[float], model: Model
 
 async def score(one: Scored, serving: Serving) -> Scored:
     """Asks the engine and decides."""
-    request = ScoreRequest(one.model, as_messages(one.prompt), one.question.labels)
+    request = ScoreRequest(one.model, as_messages(one.prompt), one.question.answers)
     scores = await serving.engines.of(one.model).score(request)
     one.decision = decide(one.question.labels, scores.log_likelihoods, one.model)
     one.scores = scores
@@ -176,7 +176,7 @@ async def _generate(asked: Sequence[Scored], body: ClassifyIn, request_id: str, 
             one.model,
             as_messages(one.prompt),
             Sampling(
-                max_tokens=body.max_tokens or max(len(label.encode()) for label in one.question.labels) + _ROOM,
+                max_tokens=body.max_tokens or max(len(answer.encode()) for answer in one.question.answers) + _ROOM,
                 temperature=float(body.temperature or 0.0),
                 # By input, so that several inputs are independent draws; the same for every model.
                 seed=(seed + one.index) % SEEDS,
@@ -191,7 +191,7 @@ async def _generate(asked: Sequence[Scored], body: ClassifyIn, request_id: str, 
             version=one.model.card.version,
             digest=one.model.digest,
             index=one.index,
-            label=read_label(answer.text, one.question.labels),
+            label=one.question.read(answer.text),
             probabilities=None,
             label_mass=None,
             margin=None,

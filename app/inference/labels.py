@@ -14,10 +14,17 @@ from app.inference.serving import Serving
 
 @dataclass(frozen=True)
 class Question:
-    """A classification as one model is asked it; `put` makes the user turn of a text."""
+    """A classification as one model is asked it: `answers` are what the model says for the labels, in their order; `put` makes
+    the user turn of a text."""
 
     labels: tuple[str, ...]
+    answers: tuple[str, ...]
     put: Callable[[str], str]
+
+    def read(self, text: str) -> str | None:
+        """The label that the words of the model mean."""
+        said = read_label(text, self.answers)
+        return None if said is None else self.labels[self.answers.index(said)]
 
 
 async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) -> Question:
@@ -35,8 +42,8 @@ async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) 
                     "without a task.",
                     param=name,
                 )
-        labels = _chosen(body.labels, trained.labels, trained.name)
-        return Question(_checked(labels, body, serving), lambda text: trained_prompt(text, trained))
+        labels = _checked(_chosen(body.labels, trained.labels, trained.name), body, serving)
+        return Question(labels, tuple(map(trained.answer, labels)), lambda text: trained_prompt(text, trained))
     instruction = body.instruction
     labels = tuple(body.labels or ())
     if body.task is not None:
@@ -52,6 +59,7 @@ async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) 
     labels = _checked(labels, body, serving)
     examples = [(example.text, example.label) for example in body.examples]
     return Question(
+        labels,
         labels,
         lambda text: classification_prompt(text, labels, instruction=instruction or DEFAULT_INSTRUCTION, examples=examples),
     )

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,6 +156,12 @@ class Encoder:
             answer_weight=ANSWER_WEIGHT,
             prompt_weight=0.0,
         )
+
+
+def frequent_words(texts: Iterable[str], count: int = 6000) -> list[str]:
+    """The words of three letters and more that are met most often, lower and upper case apart."""
+    found = Counter(word for text in texts for word in re.findall(r"[A-Za-z]{3,}", text))
+    return sorted(found, key=lambda word: (-found[word], word))[:count]
 
 
 def runs(passages: Iterable[Passage], chars: int = 2500) -> list[Passage]:

@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from app.catalog.cards import TrainedTask
-from app.catalog.prompts import as_messages, trained_prompt
+from app.catalog.prompts import as_messages, short_answers, trained_prompt
 from app.errors import Unprocessable
 from app.training.loop import Batch
 from app.training.score import Case
@@ -66,8 +66,9 @@ def encode_task(
         raise Unprocessable(f"task {name!r} has {len(counts)} label(s) in its training rows; at least 2 are needed")
     if not rows["validation"]:
         raise Unprocessable(f"task {name!r} has no validation rows; the best weights are chosen on them")
-    task = TrainedTask(name=name, prompt=prompt, labels=tuple(label for label, _ in counts.most_common()))
-    labels = [tokenizer(label, add_special_tokens=False)["input_ids"] for label in task.labels]
+    known_labels = tuple(label for label, _ in counts.most_common())
+    task = TrainedTask(name=name, prompt=prompt, labels=known_labels, answers=short_answers(known_labels))
+    labels = [tokenizer(answer, add_special_tokens=False)["input_ids"] for answer in task.answers]
     place = {label: i for i, label in enumerate(task.labels)}
     mean = len(rows["train"]) / len(counts)
     weight = {label: (mean / count) ** balance for label, count in counts.items()}

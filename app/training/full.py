@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from app.training.recipe import Recipe
 
-LEARNING_RATE = 5e-3  # peak; few steps are all that two processor cores have time for, and small models bear it
+LEARNING_RATE = 3e-3  # peak; few steps are all that two processor cores have time for, and small models bear it
 
 
 def adapt(model: Any, recipe: Recipe) -> nn.Module:

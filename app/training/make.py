@@ -114,7 +114,7 @@ class _Workshop:
             encode_task(
                 self._tokenizer,
                 task.name,
-                task.template,
+                recipe.template(task),
                 rows_by_task[task.name],
                 context=base.card.context,
                 balance=recipe.balance,

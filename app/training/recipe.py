@@ -22,17 +22,17 @@ class TaskRecipe(BaseModel):
 
     name: TaskName = Field(description="how requests name the task")
     dataset: str = Field(description="id or name of the dataset of labelled texts")
-    prompt: str = Field("", description="the user turn, with {input} for the text; empty means '<name>: {input}'")
+    prompt: str = Field(
+        "",
+        description="the user turn, with {input} for the text; empty means the text, after "
+        "its task's name where there are several",
+    )
 
     @model_validator(mode="after")
     def _has_input(self) -> "TaskRecipe":
         if self.prompt and "{input}" not in self.prompt:
             raise ValueError("the prompt must contain {input}, which stands for the text")
         return self
-
-    @property
-    def template(self) -> str:
-        return self.prompt or f"{self.name}: {{input}}"
 
 
 class Options(BaseModel):
@@ -70,6 +70,10 @@ class Recipe(Options):
         if len({task.name for task in self.tasks}) < len(self.tasks):
             raise ValueError("two tasks have the same name; name each once")
         return self
+
+    def template(self, task: TaskRecipe) -> str:
+        """The user turn of `task`: as short as tells the tasks apart."""
+        return task.prompt or ("{input}" if len(self.tasks) == 1 else f"{task.name}: {{input}}")
 
     def for_method(self, method: Literal["lora", "full"], share: float = 1.0) -> "Recipe":
         """The same recipe by one method, for a share of its epochs."""

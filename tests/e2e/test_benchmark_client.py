@@ -24,7 +24,7 @@ CASES = [Case(at, f"a pipe burst {at} times", TASK.labels[0]) for at in range(3)
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     make_fake(tmp_path / "models", "general", context=3000)
-    trained = TrainedTask(name=TASK.name, prompt=TASK.prompt, labels=TASK.labels)
+    trained = TrainedTask(name=TASK.name, labels=TASK.labels)
     make_fake(tmp_path / "models", "custom", kind="custom", method="full", tasks=(trained,))
     make_fake(tmp_path / "models", "short", context=20)
     return tmp_path / "models"

@@ -18,6 +18,7 @@ from app.settings import Settings
 from tests.fakes import make_fake
 
 CLAIMS = TrainedTask(name="kind-of-loss", prompt="kind-of-loss: {input}", labels=("water", "fire", "theft"))
+SHORT = TrainedTask(name="part", labels=("WATER (PIPES)", "FIRE, NEC"), answers=("water", "fire"))
 
 Start = Callable[..., TestClient]
 Rows = Callable[[TestClient, type[Base]], list[Any]]
@@ -28,7 +29,7 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A general model, one trained for a task, and one that reads very little."""
     root = tmp_path_factory.mktemp("models")
     make_fake(root, "general")
-    make_fake(root, "claims", kind="custom", method="full", domain="claims", parent="general@1", tasks=(CLAIMS,))
+    make_fake(root, "claims", kind="custom", method="full", domain="claims", parent="general@1", tasks=(CLAIMS, SHORT))
     make_fake(root, "short", context=24)
     return root
 

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from app.catalog.prompts import as_messages, classification_prompt
 from app.engines.base import ScoreRequest
 from app.engines.fake import FakeEngine
+from app.inference.labels import Question
 from app.inference.tasks import TaskPrompt
 from app.settings import Settings
 from tests.fakes import FallingEngine, serve_with
@@ -84,6 +85,28 @@ def test_a_model_trained_for_the_task_sees_its_own_prompt_and_another_is_told_th
     assert list(trained["probabilities"]) == LABELS  # its card's
     told = {"labels": ["theft", "fire", "water"], "instruction": "Which kind of claim is it?"}
     assert general["probabilities"] == classify(client, model="general", input=text, **told)[0]["probabilities"]
+
+
+def test_a_model_that_was_taught_short_answers_is_asked_for_them_and_answers_in_labels(client: TestClient) -> None:
+    (result,) = classify(client, model="claims", input="it burned", task="part")
+    (said,) = classify(client, model="claims", input="it burned", labels=["water", "fire"], instruction="x")
+    assert list(result["probabilities"]) == ["WATER (PIPES)", "FIRE, NEC"]
+    assert result["label"] in result["probabilities"]
+
+    engine, model = FakeEngine(Settings()), client.app.state.catalog.find("claims")  # type: ignore[attr-defined]
+    assert client.portal is not None
+    scores = client.portal.call(engine.score, ScoreRequest(model, as_messages("it burned"), ["water", "fire"]))
+    odds = [math.exp(one) for one in scores.log_likelihoods]
+    assert list(result["probabilities"].values()) == pytest.approx([one / sum(odds) for one in odds])
+    assert said["usage"]["prompt_tokens"] > result["usage"]["prompt_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("fire", "FIRE, NEC"), (" Water.", "WATER (PIPES)"), ("FIRE, NEC", "FIRE, NEC"), ("?", None)]
+)
+def test_a_said_short_answer_is_read_as_its_label(said: str, meant: str | None) -> None:
+    question = Question(("WATER (PIPES)", "FIRE, NEC"), ("water", "fire"), str)
+    assert question.read(said) == meant
 
 
 def test_an_unknown_task_is_not_guessed_at(client: TestClient) -> None:

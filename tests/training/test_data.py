@@ -7,6 +7,7 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from app.catalog.catalog import ModelVersion
+from app.catalog.prompts import short_answers
 from app.training.data import Encoded, Plan, encode_task
 
 
@@ -26,6 +27,29 @@ def test_a_row_is_the_chat_template_then_the_label_then_the_end(tokenizer: PreTr
     row = task.train[0]
     assert tokenizer.decode(row.prompt + row.answer) == "<|begin|><|user|>type: stolen<|end|><|assistant|>theft<|end|>"
     assert task.task.labels[row.label] == "theft"
+
+
+def test_long_labels_are_learned_by_their_first_words(tokenizer: PreTrainedTokenizerBase) -> None:
+    rows = {"train": [("stolen", "THEFT (ALL KINDS)"), ("burned", "FIRE/SMOKE")], "validation": [("burned", "FIRE/SMOKE")]}
+    task = encode_task(tokenizer, "type", "{input}", rows, context=256, balance=0.0)
+    assert (task.task.labels, task.task.answers) == (("THEFT (ALL KINDS)", "FIRE/SMOKE"), ("theft", "fire"))
+    assert tokenizer.decode(task.train[0].answer) == "theft<|end|>"
+    assert [tokenizer.decode(label) for label in task.labels] == ["theft", "fire"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "answers"),
+    [
+        (("BACK (MUSCLES/SPINE)", "FACE,NEC"), ("back", "face")),
+        (("third-party injury", "third-party property", "theft"), ("third-party injury", "third-party property", "theft")),
+        (("water", "water damage"), ("water", "water damage")),
+        (("Fire", "FIRE"), ("Fire", "FIRE")),  # nothing but the case tells them apart
+        (("+", "-"), ("+", "-")),
+        (("Größe falsch", "naïf"), ("größe", "naïf")),
+    ],
+)
+def test_a_short_answer_is_as_few_words_as_tell_it_from_the_others(labels: tuple[str, ...], answers: tuple[str, ...]) -> None:
+    assert short_answers(labels) == answers
 
 
 def test_labels_that_training_never_saw_and_rows_over_the_context_are_left_out(tokenizer: PreTrainedTokenizerBase) -> None:

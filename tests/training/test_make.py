@@ -40,7 +40,7 @@ def test_a_variant_appears_in_the_catalog_with_its_lineage(
     assert catalog.broken == {}
     assert (variant.id, variant.folder, variant.card.method) == ("claims@1", folder, method)
     assert (variant.card.parent, variant.card.parent_digest) == ("general@1", base.digest)
-    assert variant.card.tasks[0].prompt == "claims-type: {input}"
+    assert variant.card.tasks[0].prompt == "{input}"
     assert variant.card.tasks[0].labels == ("theft", "fire", "water damage")  # the most frequent first
     assert variant.card.made.validation["claims-type_cases"] == 30
     assert not list((tmp_path / "work").iterdir())  # checkpoints are gone

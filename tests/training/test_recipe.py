@@ -29,7 +29,9 @@ def test_a_recipe_loads_from_toml(tmp_path: Path) -> None:
     path.write_text(TOML)
     recipe = read_recipe(path)
     assert (recipe.method, recipe.rank, recipe.epochs, recipe.base) == ("lora", 16, 3.0, "general")
-    assert [task.template for task in recipe.tasks] == ["claims-type: {input}", "Decide: {input}"]
+    assert [recipe.template(task) for task in recipe.tasks] == ["claims-type: {input}", "Decide: {input}"]
+    alone = recipe.model_copy(update={"tasks": recipe.tasks[:1]})
+    assert alone.template(alone.tasks[0]) == "{input}"  # nothing to tell apart
 
 
 @pytest.mark.parametrize(

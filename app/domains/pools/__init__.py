@@ -85,8 +85,8 @@ def _worn(text: str, rng: random.Random) -> str:
     if rng.random() < 0.25:
         aside = fill(rng.choice(ASIDES), rng)
         text = f"{sentence(text)} {aside}" if rng.random() < 0.5 else f"{aside} {sentence(text)}"
-    if rng.random() < 0.12:
-        text = text.lower()
+    if (case := rng.random()) < 0.16:
+        text = text.lower() if case < 0.12 else text.upper()
     if rng.random() < 0.06 and len(text) > 12:
         at = rng.randrange(4, len(text) - 4)
         text = text[:at] + text[at + 1] + text[at] + text[at + 2 :]

@@ -1,11 +1,12 @@
 """The requests in work on one network: what the next step computes, and what follows from its logits.
 
-Used by one thread only.
+A prompt is read in chunks, as many a step as there is room for, behind what the prefix cache knows of it. Used by one thread
+only.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -14,239 +15,290 @@ from app.engines.base import Scores, TokenLogprob
 from app.engines.embedded.jobs import Generate, Score, Send
 from app.engines.embedded.kv import KeyValues
 from app.engines.embedded.network import Network, Plan
+from app.engines.embedded.prefix import PrefixCache
 from app.engines.embedded.row import Row
 from app.engines.embedded.sampling import draw, log_probabilities
 from app.engines.embedded.scoring import Branch, add_up
 from app.errors import Unavailable
 
+PARTS = 4  # so many long prompts share a step
 MAX_LOGITS = 2**26  # numbers in one step's logits, where a request alone does not need more
 
 
 class Budget:
     """What one step may still take. The first request is taken whatever it costs: it would never fit otherwise."""
 
-    def __init__(self, tokens: int, rows: int) -> None:
-        self._tokens, self._logits = tokens, MAX_LOGITS
+    def __init__(self, tokens: int, logits: int = MAX_LOGITS) -> None:
+        self.tokens, self._logits = tokens, logits
         self._untouched = True
-        self.rows = rows
 
-    def take(self, *, tokens: int, logits: int) -> bool:
+    def take(self, *, tokens: int, logits: int = 0) -> bool:
         """Whether it fits; what it costs is gone then."""
-        if not self._untouched and (tokens > self._tokens or logits > self._logits):
+        if not self._untouched and (tokens > self.tokens or logits > self._logits):
             return False
-        self._tokens -= tokens
+        self.tokens -= tokens
         self._logits -= logits
         self._untouched = False
         return True
 
 
 @dataclass(eq=False)
-class Scoring:
-    """Labels in work: what the passes that are done have added up, and how many are to come."""
+class Reading:
+    """A request whose prompt is being read, and then its labels: `done` tokens stand in the cache."""
 
-    job: Score
+    job: Generate | Score
     slot: int
+    place: int
+    done: int
     queue_ms: float
-    passes: int
-    totals: Tensor  # [labels], float64
+    row: Row | None = None  # of a job that generates
+    echo: list[TokenLogprob] = field(default_factory=list)
+    branches: deque[Branch] = field(default_factory=deque)  # labels that are still to be scored
+    totals: Tensor | None = None  # [labels], float64
+    prompt_logits: Tensor | None = None  # [1, vocabulary], those of the prompt's last token
+
+    @property
+    def left(self) -> int:
+        """Tokens of the prompt that are still to be read."""
+        return len(self.job.prompt) - self.done
+
+    @property
+    def wants_prompt_logits(self) -> bool:
+        return isinstance(self.job, Generate) and self.job.echo and self.job.logprobs is not None
 
 
-Pass = tuple[Scoring, tuple[Branch, ...]]  # one prompt with as many branches as a step can take
+@dataclass
+class _Share:
+    """What a step computes of one reading: where the logits of its chunks and of its branches begin."""
+
+    reading: Reading
+    chunks: list[tuple[int, int, int]] = field(default_factory=list)  # first token, tokens, first logits
+    branches: list[tuple[Branch, int]] = field(default_factory=list)
 
 
 class Batch:
-    """Rows that generate and passes that score, of any variant of one base."""
+    """Prompts that are read, rows that generate and labels that are scored, of any variant of one base."""
 
-    def __init__(self, network: Network, *, most_rows: int, step_tokens: int, send: Send) -> None:
+    def __init__(
+        self, network: Network, *, most_rows: int, step_tokens: int, chunk: int, prefixes: PrefixCache, send: Send
+    ) -> None:
         self._network, self._send = network, send
-        self._most_rows, self._step_tokens = most_rows, step_tokens
+        self._most_rows, self._step_tokens, self._chunk = most_rows, max(step_tokens, chunk), chunk
         self._kv = KeyValues()
+        self._prefixes = prefixes
         self._rows: list[Row] = []
-        self._new: list[Row] = []  # admitted, prompt not computed yet
-        self._passes: deque[Pass] = deque()
+        self._readings: list[Reading] = []
 
     @property
     def busy(self) -> bool:
-        return bool(self._rows or self._new or self._passes)
+        return bool(self._rows or self._readings)
 
     def digests(self) -> set[str]:
         """Versions that something in work uses."""
-        jobs = [*(row.job for row in [*self._rows, *self._new]), *(scoring.job for scoring, _ in self._passes)]
-        return {job.model.digest for job in jobs}
+        return {one.job.model.digest for one in [*self._rows, *self._readings]}
 
-    def budget(self) -> Budget:
-        """For what is admitted to the next step, beside the work that is there."""
-        budget = Budget(self._step_tokens, self._most_rows - len(self._rows))
-        for scoring, branches in self._passes:
-            budget.take(**_cost(scoring.job, branches))
-        return budget
+    @property
+    def free_rows(self) -> int:
+        reading = sum(isinstance(one.job, Generate) and one.job.needs_row for one in self._readings)
+        return self._most_rows - len(self._rows) - reading
+
+    @property
+    def room(self) -> int:
+        """Tokens of new work that the next step can take beside the work that is there, long prompts in parts."""
+        return self._step_tokens - sum(min(_cost(reading), self._part) for reading in self._readings)
+
+    @property
+    def _part(self) -> int:
+        """Tokens of a step that one prompt may take from others that wait."""
+        return max(self._chunk, self._step_tokens // PARTS)
 
     def add_generate(self, job: Generate, slot: int) -> None:
-        row = Row(job, slot, job.age_ms())
+        queue_ms = job.age_ms()
+        row = Row(job, slot, queue_ms)
         if job.limit or (job.echo and job.logprobs is not None):
-            self._new.append(row)
+            self._read(job, slot, queue_ms, row)
             return
         if job.echo:
             row.send_echo((), self._send)
         row.finish("length", self._send)
 
     def add_score(self, job: Score, slot: int) -> None:
-        passes = [*_passes(job, self._step_tokens)]
-        totals = torch.zeros(len(job.tree.sizes), dtype=torch.float64)
-        scoring = Scoring(job, slot, job.age_ms(), len(passes), totals)
-        self._passes.extend((scoring, branches) for branches in passes)
+        reading = self._read(job, slot, job.age_ms(), None)
+        reading.branches.extend(job.tree.branches)
+        reading.totals = torch.zeros(len(job.tree.sizes), dtype=torch.float64)
+
+    def _read(self, job: Generate | Score, slot: int, queue_ms: float, row: Row | None) -> Reading:
+        place = self._kv.take(len(job.prompt) + 1)
+        reading = Reading(job, slot, place, 0, queue_ms, row)
+        if not reading.wants_prompt_logits:
+            with torch.inference_mode():
+                for layers in self._prefixes.find(job.model.digest, job.prompt):
+                    self._kv.write(place, reading.done, layers)
+                    reading.done += self._chunk
+        self._readings.append(reading)
+        return reading
 
     def step(self) -> None:
-        """One forward pass: a token of every running row, the prompts of new ones, and label passes as the budget allows."""
+        """One forward pass: a token of every running row, then chunks of prompts and labels as the budget allows."""
         with torch.inference_mode():
             self._drop_cancelled()
-            passes = self._next_passes()
-            if self._rows or self._new or passes:
-                self._compute(passes)
+            if self.busy:
+                self._compute()
             self._drop_done()
 
-    def _compute(self, passes: list[Pass]) -> None:
-        # 1. The plan: rows first, then prompts, then prompts with their labels.
+    def _compute(self) -> None:
+        # 1. The plan: rows first, so that no prompt keeps a running answer waiting.
         plan = Plan(kv=self._kv)
-        staying = [row for row in self._new if row.job.needs_row]
-        longest = max([*(row.length + 1 for row in self._rows), *(len(row.job.prompt) for row in staying)], default=0)
-        self._kv.reserve(len(self._rows) + len(staying), longest)
-        places = [plan.add_row(row.last, row.length, row.slot) for row in self._rows]
-        firsts = [self._add_prompt(plan, row, staying) for row in self._new]
-        labels = [_add_pass(plan, scoring, branches) for scoring, branches in passes]
+        self._kv.make_room(max((row.length + 1 for row in self._rows), default=0))
+        starts = [plan.add_row(row.last, row.length, row.slot, row.place) for row in self._rows]
+        shares = self._share_out(plan)
         # 2. The forward pass: [tokens kept, vocabulary].
         logits = self._network.logits(plan)
-        # 3. What follows for each row and each pass.
-        for row, first in zip(self._new, firsts, strict=True):
-            places.append(first + _kept(row.job) - 1)
-            self._echo(row, logits[first:])
-        self._advance([*self._rows, *self._new], logits, places)
-        for (scoring, branches), starts in zip(passes, labels, strict=True):
-            self._count(scoring, branches, starts, logits)
-        self._rows += staying
-        self._new = []
-
-    def _add_prompt(self, plan: Plan, row: Row, staying: list[Row]) -> int:
-        # A row that ends with its first token leaves nothing behind.
-        store_row = len(self._rows) + staying.index(row) if row in staying else None
-        row.length = len(row.job.prompt)
-        return plan.add_prompt(row.job.prompt, row.slot, keep=_kept(row.job), store_row=store_row)
-
-    def _echo(self, row: Row, logits: Tensor) -> None:
-        """`logits` begin with those of the prompt's tokens, where they are wanted."""
-        job = row.job
-        if not job.echo:
-            return
-        logprobs: list[TokenLogprob] = []
-        if job.logprobs is not None:
-            first = TokenLogprob(job.prompt[0], job.codec.token_text(job.prompt[0]), None)
-            logprobs = [first, *log_probabilities(logits[: len(job.prompt) - 1], job.prompt[1:], job.logprobs, job.codec)]
-        row.send_echo(logprobs, self._send)
-
-    def _advance(self, rows: list[Row], logits: Tensor, places: list[int]) -> None:
-        """Draw the next token of each row; `places` tells where its logits are."""
-        drawing = [(row, place) for row, place in zip(rows, places, strict=True) if row.job.limit]
-        if drawing:
-            chosen = logits[[place for _, place in drawing]]
-            tokens = draw(chosen, [row.drawer for row, _ in drawing])
-            entries = _entries([row for row, _ in drawing], chosen, tokens)
-            for (row, _), token, entry in zip(drawing, tokens, entries, strict=True):
-                row.accept(token, entry, self._send)
-        for row in self._new:
-            if not row.job.limit:
-                row.finish("length", self._send)
+        # 3. What follows for each row and each reading.
         for row in self._rows:
             row.length += 1
+        drawing = [*zip(self._rows, starts, strict=True)]
+        for share in shares:
+            self._follow(share, logits, drawing)
+        self._draw(drawing, logits)
 
-    def _count(self, scoring: Scoring, branches: tuple[Branch, ...], firsts: list[int], logits: Tensor) -> None:
-        """Add up a pass; after the last one the scores are complete."""
-        for branch, first in zip(branches, firsts[1:], strict=True):
-            add_up(logits, firsts[0], first, branch, scoring.totals)
-        scoring.passes -= 1
-        if scoring.passes:
+    def _share_out(self, plan: Plan) -> list[_Share]:
+        """Each reading its part in the order of arrival, what is left over to the first; labels where the prompt is read."""
+        free = self._step_tokens
+        parts: list[int] = []
+        for reading in self._readings:
+            parts.append(min(reading.left, self._part, max(0, free)))
+            free -= parts[-1]
+        for number, reading in enumerate(self._readings):
+            more = min(reading.left - parts[number], max(0, free))
+            parts[number] += more
+            free -= more
+        budget = Budget(self._step_tokens)
+        shares = [_Share(reading) for reading in self._readings]
+        for share, part in zip(shares, parts, strict=True):
+            self._take_chunks(plan, share, budget, part)
+            if not share.reading.left:
+                _take_branches(plan, share, budget)
+        return [share for share in shares if share.chunks or share.branches]
+
+    def _take_chunks(self, plan: Plan, share: _Share, budget: Budget, most: int) -> None:
+        reading = share.reading
+        vocabulary, prompt = reading.job.codec.vocabulary, reading.job.prompt
+        while reading.left:
+            ids = prompt[reading.done : reading.done + self._chunk]
+            if len(ids) > most:
+                return
+            keep = len(ids) if reading.wants_prompt_logits else int(len(ids) == reading.left)
+            if not budget.take(tokens=len(ids), logits=keep * vocabulary):
+                return
+            first = plan.add_chunk(ids, reading.slot, reading.place, before=reading.done, keep=keep)
+            share.chunks.append((reading.done, len(ids), first))
+            reading.done += len(ids)
+            most -= len(ids)
+
+    def _follow(self, share: _Share, logits: Tensor, drawing: list[tuple[Row, int]]) -> None:
+        """Take in the logits of a reading's chunks and branches; a prompt that is read begins its answer."""
+        reading = share.reading
+        job = reading.job
+        if reading.wants_prompt_logits:
+            for start, count, first in share.chunks:
+                self._take_echo(reading, start, logits[first : first + count])
+        if share.chunks and not reading.left:
+            start, count, first = share.chunks[-1]
+            last = first + (count - 1 if reading.wants_prompt_logits else 0)
+            self._prefixes.keep(job.model.digest, job.prompt, lambda a, b: self._kv.read(reading.place, a, b))
+            if reading.row is not None:
+                self._begin(reading, reading.row, last, drawing)
+                return
+            reading.prompt_logits = logits[last : last + 1].clone()
+        if isinstance(job, Score):
+            for branch, first in share.branches:
+                assert reading.prompt_logits is not None
+                assert reading.totals is not None
+                add_up(reading.prompt_logits, logits[first : first + len(branch.tokens)], branch, reading.totals)
+            if not reading.left and not reading.branches:
+                self._tell_scores(reading, job)
+
+    def _take_echo(self, reading: Reading, start: int, logits: Tensor) -> None:
+        """Log-probabilities of the prompt's tokens that follow the chunk which begins at `start`."""
+        job = reading.job
+        assert isinstance(job, Generate)
+        assert job.logprobs is not None
+        following = job.prompt[start + 1 : start + 1 + len(logits)]
+        reading.echo += log_probabilities(logits[: len(following)], following, job.logprobs, job.codec)
+
+    def _begin(self, reading: Reading, row: Row, last: int, drawing: list[tuple[Row, int]]) -> None:
+        """The prompt is read: it is echoed if asked, and the answer's first token is drawn in this very step."""
+        job = row.job
+        self._readings.remove(reading)
+        row.length, row.place = len(job.prompt), reading.place
+        if job.echo:
+            first = [TokenLogprob(job.prompt[0], job.codec.token_text(job.prompt[0]), None)] * (job.logprobs is not None)
+            row.send_echo([*first, *reading.echo], self._send)
+        self._rows.append(row)
+        if job.limit:
+            drawing.append((row, last))
+        else:
+            row.finish("length", self._send)
+
+    def _draw(self, drawing: list[tuple[Row, int]], logits: Tensor) -> None:
+        """Draw the next token of each row from the logits at its place."""
+        if not drawing:
             return
-        job = scoring.job
-        if not scoring.totals.isfinite().all():
+        rows = [row for row, _ in drawing]
+        chosen = logits[[place for _, place in drawing]]
+        tokens = draw(chosen, [row.drawer for row in rows])
+        for row, token, entry in zip(rows, tokens, _entries(rows, chosen, tokens), strict=True):
+            row.accept(token, entry, self._send)
+
+    def _tell_scores(self, reading: Reading, job: Score) -> None:
+        assert reading.totals is not None
+        self._readings.remove(reading)
+        self._kv.give_back(reading.place)
+        if not reading.totals.isfinite().all():
             self._send(job, Unavailable(f"{job.model.id} computed a score that is not a number; load another version."))
             return
         total = job.age_ms()
-        self._send(job, Scores(scoring.totals.tolist(), job.tree.sizes, len(job.prompt), scoring.queue_ms, total))
-
-    def _next_passes(self) -> list[Pass]:
-        budget = Budget(self._step_tokens, 0)
-        for row in self._new:
-            budget.take(**_prompt_cost(row.job))
-        taken = []
-        while self._passes and budget.take(**_cost(self._passes[0][0].job, self._passes[0][1])):
-            taken.append(self._passes.popleft())
-        return taken
+        self._send(job, Scores(reading.totals.tolist(), job.tree.sizes, len(job.prompt), reading.queue_ms, total))
 
     def _drop_cancelled(self) -> None:
-        self._new = [row for row in self._new if not row.job.cancelled]
-        self._passes = deque(part for part in self._passes if not part[0].job.cancelled)
+        for reading in [one for one in self._readings if one.job.cancelled]:
+            self._readings.remove(reading)
+            self._kv.give_back(reading.place)
         for row in self._rows:
             row.done = row.done or row.job.cancelled
         self._drop_done()
 
     def _drop_done(self) -> None:
-        """Fill the places of rows that are done with the last ones."""
-        for place in reversed(range(len(self._rows))):
-            if self._rows[place].done:
-                last = self._rows.pop()
-                if place < len(self._rows):
-                    self._kv.move(len(self._rows), place, last.length)
-                    self._rows[place] = last
-        if not self._rows:
-            self._kv.clear()
+        for row in self._rows:
+            if row.done:
+                self._kv.give_back(row.place)
+        self._rows = [row for row in self._rows if not row.done]
 
 
-def admit(job: Generate | Score, budget: Budget) -> bool:
-    """Whether the next step has room for the job."""
-    if isinstance(job, Score):
-        return budget.take(**_cost(job, job.tree.branches))
-    fits = budget.take(**_prompt_cost(job))
-    budget.rows -= fits and job.needs_row
-    return fits
+def cost(job: Generate | Score) -> int:
+    """Tokens that a request brings into the batch, label tokens included."""
+    labels = sum(len(branch.tokens) for branch in job.tree.branches) if isinstance(job, Score) else 0
+    return len(job.prompt) + labels
 
 
-def _kept(job: Generate) -> int:
-    """Tokens of the prompt whose logits are wanted."""
-    return len(job.prompt) if job.echo and job.logprobs is not None else 1
+def _cost(reading: Reading) -> int:
+    return reading.left + sum(len(branch.tokens) for branch in reading.branches)
 
 
-def _prompt_cost(job: Generate) -> dict[str, int]:
-    return {"tokens": len(job.prompt), "logits": _kept(job) * job.codec.vocabulary}
+def _take_branches(plan: Plan, share: _Share, budget: Budget) -> None:
+    reading = share.reading
+    length, vocabulary = len(reading.job.prompt), reading.job.codec.vocabulary
+    while reading.branches:
+        branch = reading.branches[0]
+        nodes = len(branch.tokens)
+        if not budget.take(tokens=nodes, logits=nodes * vocabulary):
+            return
+        first = plan.add_branch(branch.tokens, branch.depths, reading.slot, reading.place, before=length, mask=branch.mask)
+        share.branches.append((reading.branches.popleft(), first))
 
 
-def _cost(job: Score, branches: Sequence[Branch]) -> dict[str, int]:
-    nodes = sum(len(branch.tokens) for branch in branches)
-    return {"tokens": len(job.prompt) + nodes, "logits": (1 + nodes) * job.codec.vocabulary}
-
-
-def _passes(job: Score, step_tokens: int) -> Iterator[tuple[Branch, ...]]:
-    """The tree's branches in as few steps as they fit in."""
-    group: list[Branch] = []
-    for branch in job.tree.branches:
-        cost = _cost(job, [*group, branch])
-        if group and (cost["tokens"] > step_tokens or cost["logits"] > MAX_LOGITS):
-            yield tuple(group)
-            group = []
-        group.append(branch)
-    yield tuple(group)
-
-
-def _add_pass(plan: Plan, scoring: Scoring, branches: tuple[Branch, ...]) -> list[int]:
-    """Where the logits of the prompt's last token are, and those of each branch's first."""
-    prompt = scoring.job.prompt
-    firsts = [plan.add_prompt(prompt, scoring.slot, keep=1)]
-    behind = plan.spans[-1]
-    for branch in branches:
-        positions = [len(prompt) + depth for depth in branch.depths]
-        firsts.append(plan.add_branch(branch.tokens, positions, behind, branch.mask))
-    return firsts
-
-
-def _entries(rows: list[Row], logits: Tensor, tokens: list[int]) -> list[TokenLogprob | None]:
+def _entries(rows: Sequence[Row], logits: Tensor, tokens: list[int]) -> list[TokenLogprob | None]:
     """Log-probabilities for the rows that want some."""
     entries: list[TokenLogprob | None] = [None] * len(rows)
     for i, row in enumerate(rows):

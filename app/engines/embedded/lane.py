@@ -9,7 +9,7 @@ import threading
 from collections import deque
 
 from app.catalog.catalog import ModelVersion
-from app.engines.embedded.batch import admit
+from app.engines.embedded.batch import cost
 from app.engines.embedded.faults import told
 from app.engines.embedded.jobs import Generate, Job, Score, Unload
 from app.engines.embedded.shift import Shift
@@ -93,8 +93,10 @@ class Lane:
         return None
 
     def _pick(self, shift: Shift) -> list[Job]:
-        """Take from the queue, in order, what the next step has room for; what leaves waits for those before it."""
-        budget = shift.budget()
+        """Take from the queue, in order, what the next step has room for, at least one request when nothing is in work; what
+        leaves waits for those before it."""
+        room, rows = shift.room()
+        taken = shift.busy
         used = shift.digests()
         leaving: set[str] = set()
         picked: list[Job] = []
@@ -110,10 +112,14 @@ class Lane:
                 continue
             elif isinstance(job, Generate | Score):
                 used.add(digest)
-                if isinstance(job, Generate) and job.needs_row and not budget.rows:
+                needs_row = isinstance(job, Generate) and job.needs_row
+                if needs_row and rows <= 0:
                     continue
-                if not admit(job, budget):
+                if taken and cost(job) > room:
                     break
+                room -= cost(job)
+                rows -= needs_row
+                taken = True
             self._waiting.remove(job)
             picked.append(job)
         return picked

@@ -54,6 +54,7 @@ class AdaptedLinear(nn.Module):
         self.linear = linear
         self._network = [network]  # in a list, so that torch does not take it for a part of the layer
         weight = linear.weight
+        self._ranks = [0]  # of each slot; computing with the padding would change the order of sums, and so their last bits
         self.a = torch.zeros(1, 1, linear.in_features, dtype=weight.dtype, device=weight.device)
         self.b = torch.zeros(1, linear.out_features, 1, dtype=weight.dtype, device=weight.device)
 
@@ -63,7 +64,9 @@ class AdaptedLinear(nn.Module):
         if (slots, rank) != self.a.shape[:2]:
             self.a = _resized(self.a, (slots, rank, self.a.shape[2]))
             self.b = _resized(self.b, (slots, self.b.shape[1], rank))
+            self._ranks += [0] * (slots - len(self._ranks))
         self.drop(slot)
+        self._ranks[slot] = a.shape[0]
         self.a[slot, : a.shape[0]] = a
         self.b[slot, :, : b.shape[1]] = b
 
@@ -71,19 +74,21 @@ class AdaptedLinear(nn.Module):
         if slot < len(self.a):
             self.a[slot] = 0
             self.b[slot] = 0
+            self._ranks[slot] = 0
 
     def forward(self, x: Tensor) -> Tensor:
         """x [1, tokens, in] in the order of the step's plan."""
         out: Tensor = self.linear(x)
         plan = self._network[0].plan
-        if plan.row_slots is not None:
-            # One token per row, each with its own adapter: two products for all rows at once.
-            a, b = self.a[plan.row_slots], self.b[plan.row_slots]
-            low = torch.bmm(a, x[0, : len(a), :, None])
-            out[0, : len(a)] += torch.bmm(b, low)[..., 0]
+        # One token per row, each with its own adapter: two products for all rows whose updates have one rank.
+        for rank in {*(self._ranks[slot] for slot in plan.slots)} - {0}:
+            rows = [row for row, slot in enumerate(plan.slots) if self._ranks[slot] == rank]
+            slots = [plan.slots[row] for row in rows]
+            low = torch.bmm(self.a[slots, :rank], x[0, rows, :, None])
+            out[0, rows] += torch.bmm(self.b[slots, :, :rank], low)[..., 0]
         for start, stop, slot in plan.runs:
-            if slot:
-                out[0, start:stop] += (x[0, start:stop] @ self.a[slot].T) @ self.b[slot].T
+            if rank := self._ranks[slot]:
+                out[0, start:stop] += (x[0, start:stop] @ self.a[slot, :rank].T) @ self.b[slot, :, :rank].T
         return out
 
 
@@ -118,8 +123,8 @@ class Adapters:
         slot = next(n for n in range(1, len(self._slots) + 2) if n not in self._slots.values())
         for layer in self._layers.values():
             layer.drop(slot)
-            if slot >= len(layer.a):  # a layer that this adapter leaves alone still needs the slot, with zeros
-                layer.put(slot, layer.a[0], layer.b[0])
+            if slot >= len(layer.a):  # a layer that this adapter leaves alone still needs the slot, empty
+                layer.put(slot, layer.a[0, :0], layer.b[0, :, :0])
         for name, (a, b) in updates.items():
             if name not in self._layers:
                 self._layers[name] = self._adapt(name, slot)
@@ -130,7 +135,7 @@ class Adapters:
         parent, _, child = name.rpartition(".")
         layer = AdaptedLinear(self._network.module.get_submodule(name), self._network)  # type: ignore[arg-type]
         last = max(slot, *self._slots.values()) if self._slots else slot
-        layer.put(last, layer.a[0], layer.b[0])
+        layer.put(last, layer.a[0, :0], layer.b[0, :, :0])
         setattr(self._network.module.get_submodule(parent), child, layer)
         return layer
 

@@ -6,11 +6,12 @@ is ours (`attend`), registered with transformers under a name; it reads the step
 A request's numbers do not depend on its company, to the last bit. Attention runs request by request (on a GPU: rows together).
 A matrix product of 1, 2 or 3 rows sums in another order than a larger one, and so do the rows that are left over when threads
 share a larger one; therefore each part of a step is filled up to a multiple of `ALIGN` tokens. `rows_are_independent` tells
-whether that is enough on this machine.
+whether that is enough on this machine. A prompt is always computed in the same chunks, so that neither its length nor what is
+known of its beginning changes a bit.
 """
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -29,51 +30,54 @@ UNKNOWN_FEATURES = ("softcap", "s_aux", "position_bias")
 
 @dataclass(frozen=True)
 class Span:
-    """Consecutive tokens of one request: they see those of the span that they stand `behind`, and themselves.
+    """Consecutive tokens of one request: they see the first `before` tokens at their `place` of the cache, and themselves.
 
-    `mask` [tokens, tokens] tells which of themselves they see; None is everything up to oneself. Keys and values go to
-    `store_row` of the cache where it is not None.
+    `mask` [tokens, tokens] tells which of themselves they see; None is everything up to oneself. A prompt's chunk is `stored`
+    behind what it sees; label tokens leave nothing behind.
     """
 
     start: int
     stop: int
     slot: int
-    behind: "Span | None" = None
-    mask: Tensor | None = None
-    store_row: int | None = None
+    place: int
+    before: int
+    mask: Tensor | None
+    stored: bool
 
 
 @dataclass
 class Plan:
-    """One step: first a token of each running row, in the order of the cache's rows, then spans."""
+    """One step: first a token of each running row, then spans."""
 
     kv: KeyValues = field(default_factory=KeyValues)
     ids: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     keep: list[int] = field(default_factory=list)  # tokens whose logits are wanted
     slots: list[int] = field(default_factory=list)  # the adapter of each running row; 0 is the base
+    places: list[int] = field(default_factory=list)  # where in the cache each running row is
     spans: list[Span] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
         return len(self.slots)
 
-    def add_row(self, token: int, position: int, slot: int) -> int:
+    def add_row(self, token: int, position: int, slot: int, place: int) -> int:
         """The next token of a running row; returns the place of its logits among those kept."""
         self.slots.append(slot)
+        self.places.append(place)
         return self._add([token], [position], keep=1)
 
-    def add_prompt(self, ids: list[int], slot: int, *, keep: int, store_row: int | None = None) -> int:
-        """A whole prompt, of which the logits of the last `keep` tokens are wanted; returns the place of the first of them."""
+    def add_chunk(self, ids: list[int], slot: int, place: int, *, before: int, keep: int) -> int:
+        """A prompt's tokens behind its first `before`; the logits of the last `keep` are wanted. Returns the first of those."""
         start = self._fill()
-        self.spans.append(Span(start, start + len(ids), slot, store_row=store_row))
-        return self._add(ids, list(range(len(ids))), keep=keep)
+        self.spans.append(Span(start, start + len(ids), slot, place, before, None, stored=True))
+        return self._add(ids, list(range(before, before + len(ids))), keep=keep)
 
-    def add_branch(self, ids: list[int], positions: list[int], behind: Span, mask: Tensor) -> int:
-        """Tokens behind a prompt, all of their logits wanted; returns the place of the first."""
+    def add_branch(self, ids: list[int], depths: list[int], slot: int, place: int, *, before: int, mask: Tensor) -> int:
+        """Label tokens behind a prompt of `before` tokens, all of their logits wanted; returns the place of the first."""
         start = self._fill()
-        self.spans.append(Span(start, start + len(ids), behind.slot, behind, mask))
-        return self._add(ids, positions, keep=len(ids))
+        self.spans.append(Span(start, start + len(ids), slot, place, before, mask, stored=False))
+        return self._add(ids, [before + depth for depth in depths], keep=len(ids))
 
     def _add(self, ids: list[int], positions: list[int], *, keep: int) -> int:
         first = len(self.keep)
@@ -94,11 +98,9 @@ class Plan:
         self._fill()
         self.keep += self.keep[-1:] * (-len(self.keep) % ALIGN)
         self.lengths = [position + 1 for position in self.positions[: self.rows]]  # of each row, with its new token
-        self.row_numbers = torch.arange(self.rows, device=device)
+        self.row_places = torch.tensor(self.places, dtype=torch.long, device=device)
         self.row_positions = torch.tensor(self.positions[: self.rows], device=device)
         self.span_masks = [_span_mask(span, device) for span in self.spans]
-        filled_slots = self.slots + [0] * (-self.rows % ALIGN)
-        self.row_slots = torch.tensor(filled_slots, device=device) if any(self.slots) else None
         self.runs: list[tuple[int, int, int]] = []  # start, stop, adapter of neighbouring spans
         for span in self.spans:
             stop = span.stop + -span.stop % ALIGN
@@ -109,14 +111,18 @@ class Plan:
 
 
 def _span_mask(span: Span, device: torch.device) -> Tensor | None:
-    """[1, 1, tokens, tokens of the span before and own]"""
+    """[1, 1, tokens, tokens before and own]; None for a prompt's first chunk."""
     if span.mask is None:
-        return None
+        return _causal(span.stop - span.start, span.before, device) if span.before else None
     mask = span.mask.to(device)
-    if span.behind is not None:
-        seen = torch.ones(len(mask), span.behind.stop - span.behind.start, dtype=torch.bool, device=device)
-        mask = torch.cat((seen, mask), dim=1)
-    return mask[None, None]
+    seen = torch.ones(len(mask), span.before, dtype=torch.bool, device=device)
+    return torch.cat((seen, mask), dim=1)[None, None]
+
+
+@lru_cache(maxsize=1024)
+def _causal(tokens: int, before: int, device: torch.device) -> Tensor:
+    mask = torch.ones(tokens, before + tokens, dtype=torch.bool, device=device)
+    return mask.tril(before)[None, None]
 
 
 class Network:
@@ -135,7 +141,7 @@ class Network:
             out = self.module(
                 input_ids=torch.tensor([plan.ids], device=self.device),
                 position_ids=torch.tensor([plan.positions], device=self.device),
-                logits_to_keep=torch.tensor(plan.keep, device=self.device),
+                logits_to_keep=torch.tensor(plan.keep, dtype=torch.long, device=self.device),
                 use_cache=False,
                 plan=plan,
             )
@@ -165,14 +171,8 @@ def attend(
         _attend_rows(module.layer_idx, query, key, value, scaling, plan, out)
     for span, mask in zip(plan.spans, plan.span_masks, strict=True):
         own = slice(span.start, span.stop)
-        keys, values = key[:, :, own], value[:, :, own]
-        if span.store_row is not None:
-            stored_keys, stored_values = plan.kv.layer(module.layer_idx, key, value)
-            stored_keys[span.store_row, :, : span.stop - span.start] = keys[0]
-            stored_values[span.store_row, :, : span.stop - span.start] = values[0]
-        if span.behind is not None:
-            before = slice(span.behind.start, span.behind.stop)
-            keys, values = torch.cat((key[:, :, before], keys), 2), torch.cat((value[:, :, before], values), 2)
+        stored = plan.kv.layer(module.layer_idx, key, value)
+        keys, values = (_seen(span, all_of, new[0, :, own]) for all_of, new in zip(stored, (key, value), strict=True))
         seen = scaled_dot_product_attention(
             query[:, :, own],
             keys,
@@ -186,33 +186,48 @@ def attend(
     return out, None
 
 
+def _seen(span: Span, stored: Tensor, new: Tensor) -> Tensor:
+    """Keys or values that a span sees: [1, heads, tokens before and own, size]. `new` [heads, tokens, size] are its own."""
+    stop = span.before + span.stop - span.start
+    if span.stored:
+        stored[span.place, :, span.before : stop] = new
+        return stored[span.place, None, :, :stop]
+    return torch.cat((stored[span.place, :, : span.before], new), 1)[None]
+
+
 def _attend_rows(layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float | None, plan: Plan, out: Tensor) -> None:
     """One token per running row against all that the row has said."""
     rows = plan.rows
     keys, values = plan.kv.layer(layer, key, value)
-    keys[plan.row_numbers, :, plan.row_positions] = key[0, :, :rows].transpose(0, 1)
-    values[plan.row_numbers, :, plan.row_positions] = value[0, :, :rows].transpose(0, 1)
+    keys[plan.row_places, :, plan.row_positions] = key[0, :, :rows].transpose(0, 1)
+    values[plan.row_places, :, plan.row_positions] = value[0, :, :rows].transpose(0, 1)
     # Heads that share keys become queries of one head: [rows, key heads, heads per key head, size].
     grouped = query[0, :, :rows].transpose(0, 1).reshape(rows, key.shape[1], -1, query.shape[-1])
     seen = _one_by_one if query.device.type == "cpu" else _together
-    out[0, :rows] = seen(grouped, keys, values, plan.lengths, scaling).flatten(1, 2)
+    out[0, :rows] = seen(grouped, keys, values, plan.places, plan.lengths, scaling).flatten(1, 2)
 
 
-def _one_by_one(query: Tensor, keys: Tensor, values: Tensor, lengths: list[int], scale: float | None) -> Tensor:
+def _one_by_one(
+    query: Tensor, keys: Tensor, values: Tensor, places: list[int], lengths: list[int], scale: float | None
+) -> Tensor:
     """Each row sees its own first keys, whatever lies behind them: the same sums in any company."""
     parts = [
-        scaled_dot_product_attention(query[row, None], keys[row, None, :, :length], values[row, None, :, :length], scale=scale)
-        for row, length in enumerate(lengths)
+        scaled_dot_product_attention(
+            query[row, None], keys[place, None, :, :length], values[place, None, :, :length], scale=scale
+        )
+        for row, (place, length) in enumerate(zip(places, lengths, strict=True))
     ]
     return torch.cat(parts)
 
 
-def _together(query: Tensor, keys: Tensor, values: Tensor, lengths: list[int], scale: float | None) -> Tensor:
+def _together(
+    query: Tensor, keys: Tensor, values: Tensor, places: list[int], lengths: list[int], scale: float | None
+) -> Tensor:
     """The same in one call, for a device where calls are dear."""
-    rows, longest = len(lengths), max(lengths)
+    longest = max(lengths)
     mask = torch.arange(longest, device=query.device) < torch.tensor(lengths, device=query.device)[:, None]
     return scaled_dot_product_attention(
-        query, keys[:rows, :, :longest], values[:rows, :, :longest], attn_mask=mask[:, None, None], scale=scale
+        query, keys[places, :, :longest], values[places, :, :longest], attn_mask=mask[:, None, None], scale=scale
     )
 
 
@@ -220,7 +235,7 @@ def _together(query: Tensor, keys: Tensor, values: Tensor, lengths: list[int], s
 def rows_are_independent() -> bool:
     """Whether this processor's matrix products give a row the same bits in any company, in multiples of `ALIGN` rows."""
     numbers = torch.Generator().manual_seed(0)
-    for width, out in ((64, 64), (256, 704), (704, 256)):
+    for width, out in ((64, 64), (192, 512), (512, 192), (256, 704), (704, 256)):
         weight = torch.randn(out, width, generator=numbers)
         x = torch.randn(64, width, generator=numbers)
         alone = torch.cat([linear(part, weight) for part in torch.split(x, ALIGN)])

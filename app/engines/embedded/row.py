@@ -16,7 +16,8 @@ class Row:
     job: Generate
     slot: int
     queue_ms: float
-    length: int = 0  # tokens in the cache
+    place: int = -1  # in the cache
+    length: int = 0  # tokens there
     tokens: int = 0  # of the answer
     last: int = 0  # the newest token; the next step reads it
     ttft_ms: float | None = None

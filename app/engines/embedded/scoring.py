@@ -82,12 +82,12 @@ def _branch(group: list[int], labels: Sequence[list[int]], end: int) -> Branch:
     return Branch(tokens, depths, mask, states, targets, of_label)
 
 
-def add_up(logits: Tensor, first: int, branch_first: int, branch: Branch, totals: Tensor) -> None:
+def add_up(prompt: Tensor, nodes: Tensor, branch: Branch, totals: Tensor) -> None:
     """Add a branch's log-likelihoods to `totals` [labels], float64.
 
-    `logits` [kept, vocabulary]; the prompt's last token stands at `first`, the branch's nodes from `branch_first` on.
+    Logits: `prompt` [1, vocabulary] of the prompt's last token, `nodes` [nodes, vocabulary] of the branch's.
     """
-    rows = torch.where(branch.states == 0, first, branch.states - 1 + branch_first).to(logits.device)
-    norm = logits[[first, *range(branch_first, branch_first + len(branch.tokens))]].logsumexp(-1)
-    edges = logits[rows, branch.targets.to(logits.device)] - norm[branch.states.to(logits.device)]
+    logits = torch.cat((prompt, nodes))  # by state
+    states = branch.states.to(logits.device)
+    edges = logits[states, branch.targets.to(logits.device)] - logits.logsumexp(-1)[states]
     totals.index_add_(0, branch.labels, edges.double().cpu())

@@ -8,15 +8,18 @@ import torch
 
 from app.catalog.catalog import ModelVersion
 from app.engines.base import Piece
-from app.engines.embedded.batch import Batch, Budget
+from app.engines.embedded.batch import Batch
 from app.engines.embedded.jobs import Generate, Job, Load, Outbox, Score, Unload
 from app.engines.embedded.lora import Adapters
 from app.engines.embedded.network import Network
+from app.engines.embedded.prefix import PrefixCache
 from app.engines.embedded.weights import load_network, pick_device
 from app.errors import Unavailable
 from app.settings import Settings
 
-CPU_STEP_TOKENS = 2048  # more in one step gains nothing on a processor and keeps running answers waiting
+# More in one step gains nothing on a processor and keeps running answers waiting. On a GPU calls are dear: larger chunks.
+CPU_STEP_TOKENS, CPU_CHUNK = 512, 32
+GPU_CHUNK = 256
 
 
 class Shift:
@@ -27,6 +30,7 @@ class Shift:
         self._network: Network | None = None
         self._adapters: Adapters | None = None
         self._batch: Batch | None = None
+        self._prefixes: PrefixCache | None = None
         self._step_tokens = settings.batch_tokens
         self._begun: set[Job] = set()  # jobs that wait for their last word
         self.outbox = Outbox()
@@ -47,11 +51,11 @@ class Shift:
         """Versions that running work uses."""
         return self._batch.digests() if self._batch is not None else set()
 
-    def budget(self) -> Budget:
-        """What the next step has room for."""
+    def room(self) -> tuple[int, int]:
+        """What the next step can take: tokens, and answers that stay in the batch."""
         if self._batch is None:
-            return Budget(self._step_tokens, self._settings.batch_rows)
-        return self._batch.budget()
+            return self._step_tokens, self._settings.batch_rows
+        return self._batch.room, self._batch.free_rows
 
     def turn(self, picked: Sequence[Job]) -> None:
         """Begin with the picked jobs, in order, then compute one step. What it has to tell waits in the outbox."""
@@ -93,8 +97,15 @@ class Shift:
                 self._step_tokens = min(self._settings.batch_tokens, CPU_STEP_TOKENS)
             self._network = load_network(self._base, device)
             self._adapters = Adapters(self._network)
+            chunk = CPU_CHUNK if device.type == "cpu" else GPU_CHUNK
+            self._prefixes = PrefixCache(self._settings.prefix_cache_bytes, chunk)
             self._batch = Batch(
-                self._network, most_rows=self._settings.batch_rows, step_tokens=self._step_tokens, send=self._send
+                self._network,
+                most_rows=self._settings.batch_rows,
+                step_tokens=self._step_tokens,
+                chunk=chunk,
+                prefixes=self._prefixes,
+                send=self._send,
             )
         if model.base is None:
             return self._batch, 0
@@ -104,12 +115,14 @@ class Shift:
 
     def _unload(self, digest: str) -> None:
         if digest == self._base.digest:
-            self._network = self._adapters = self._batch = None
+            self._network = self._adapters = self._batch = self._prefixes = None
             gc.collect()  # layers and network know each other
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
         elif self._adapters is not None and digest in self._adapters:
             self._adapters.unload(digest)
+            if self._prefixes is not None:
+                self._prefixes.forget(digest)
 
     def _send(self, job: Job, value: Any) -> None:
         self.outbox.tell(job, value)

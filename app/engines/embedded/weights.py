@@ -112,15 +112,16 @@ def _probe(model: ModelVersion, network: Network) -> None:
 
 
 def _stepwise(network: Network, ids: list[int]) -> torch.Tensor:
-    """The logits of all tokens: three quarters as a prompt, the rest one by one."""
+    """The logits of all tokens: three quarters as a prompt in two chunks, the rest one by one."""
+    half, most = len(ids) // 2, len(ids) * 3 // 4
     plan = Plan()
-    plan.kv.reserve(1, len(ids))
-    first = len(ids) * 3 // 4
-    plan.add_prompt(ids[:first], 0, keep=first, store_row=0)
+    place = plan.kv.take(len(ids))
+    plan.add_chunk(ids[:half], 0, place, before=0, keep=half)
+    plan.add_chunk(ids[half:most], 0, place, before=half, keep=most - half)
     parts = [network.logits(plan)]
-    for place in range(first, len(ids)):
+    for position in range(most, len(ids)):
         step = Plan(kv=plan.kv)
-        step.add_row(ids[place], place, 0)
+        step.add_row(ids[position], position, 0, place)
         parts.append(network.logits(step))
     return torch.cat(parts)
 

@@ -39,15 +39,13 @@ def test_a_mixed_step_gives_each_row_the_logits_of_its_own_variant(catalog: Cata
     slots = [adapters.slot(model.digest) if model.base else 0 for model in models]
 
     prompts = Plan()
-    prompts.kv.reserve(3, 16)
-    firsts = [
-        prompts.add_prompt(ids, slot, keep=len(ids), store_row=row)
-        for row, (ids, slot) in enumerate(zip(IDS, slots, strict=True))
-    ]
+    places = [prompts.kv.take(len(ids) + 1) for ids in IDS]
+    asked = [*zip(IDS, slots, places, strict=True)]
+    firsts = [prompts.add_chunk(ids, slot, place, before=0, keep=len(ids)) for ids, slot, place in asked]
     logits = network.logits(prompts)
     step = Plan(kv=prompts.kv)
-    for ids, slot in zip(IDS, slots, strict=True):
-        step.add_row(42, len(ids), slot)
+    for ids, slot, place in asked:
+        step.add_row(42, len(ids), slot, place)
     following = network.logits(step)
 
     for row, (model, ids) in enumerate(zip(models, IDS, strict=True)):
@@ -76,7 +74,7 @@ def test_ranks_and_scales_are_those_of_peft(catalog: Catalog, tmp_path: Path) ->
     adapters.load(model)
 
     plan = Plan()
-    plan.add_prompt(IDS[0], adapters.slot(model.digest), keep=len(IDS[0]))
+    plan.add_chunk(IDS[0], adapters.slot(model.digest), plan.kv.take(16), before=0, keep=len(IDS[0]))
     torch.testing.assert_close(network.logits(plan), plain_logits(model, IDS[0]), atol=2e-5, rtol=1e-5)
 
 
@@ -87,7 +85,7 @@ def test_slots_are_used_again_and_leave_nothing_behind(catalog: Catalog) -> None
 
     def logits(slot: int) -> torch.Tensor:
         plan = Plan()
-        plan.add_prompt(IDS[2], slot, keep=1)
+        plan.add_chunk(IDS[2], slot, plan.kv.take(16), before=0, keep=1)
         return network.logits(plan)[0]
 
     base = logits(0)

@@ -71,5 +71,8 @@ def fail(error: VersusError) -> NoReturn:
 
 def print_table(table: "RenderableType", console: "Console") -> None:
     """With all of its columns: wide in a file, and on a narrow terminal wrapped rather than cut off."""
-    width = max(console.width, NARROWEST) if console.is_terminal else max(console.width, WIDE)
-    console.print(table, width=width, crop=False)
+    from rich.console import Console
+
+    least = NARROWEST if console.is_terminal else WIDE
+    # `print` takes no width above the console's own.
+    Console(file=console.file, force_terminal=console.is_terminal, width=max(console.width, least)).print(table)

@@ -36,8 +36,8 @@ class Budget:
     validation: int = 60  # cases on which the general arms are chosen between
 
 
-BUILT_IN = Budget({"epochs": 1.0, "validations": 2}, cases=300)
-FILE = Budget({"minutes": 5.5, "validations": 3}, cases=500)
+BUILT_IN = Budget({"epochs": 1.5, "validations": 2}, cases=300)
+FILE = Budget({"minutes": 4.7, "validations": 3}, cases=500)
 
 
 @dataclass(frozen=True)

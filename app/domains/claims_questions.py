@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 
 from app.domains import claims
+from app.domains.claims_language import Split
 from app.domains.claims_rules import OUTCOMES, TYPES
 from app.domains.episodes import Episode, Kind, ask
 
@@ -36,7 +37,7 @@ _RULES = (
 
 
 def _kind(
-    make: Callable[[int, claims.Split], Iterator[tuple[str, str]]],
+    make: Callable[[int, Split], Iterator[tuple[str, str]]],
     known: tuple[str, ...],
     questions: tuple[str, ...],
     notes: tuple[str, ...],

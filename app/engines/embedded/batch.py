@@ -95,7 +95,8 @@ class Batch:
 
     def digests(self) -> set[str]:
         """Versions that something in work uses."""
-        return {one.job.model.digest for one in [*self._rows, *self._readings]}
+        jobs = [*(row.job for row in self._rows), *(reading.job for reading in self._readings)]
+        return {job.model.digest for job in jobs}
 
     @property
     def free_rows(self) -> int:

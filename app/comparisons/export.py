@@ -33,6 +33,7 @@ COLUMNS = (
     "total_ms",
     "error",
 )
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that spreadsheets compute (OWASP, "CSV Injection")
 
 
 async def to_jsonl(pairs: AsyncIterator[Pair]) -> AsyncIterator[str]:
@@ -41,7 +42,7 @@ async def to_jsonl(pairs: AsyncIterator[Pair]) -> AsyncIterator[str]:
 
 
 async def to_csv(pairs: AsyncIterator[Pair]) -> AsyncIterator[str]:
-    """What is no single value is JSON in its cell."""
+    """What is no single value is JSON in its cell; an apostrophe stands before a text that a spreadsheet would compute."""
     yield _line(COLUMNS)
     async for comparison, outputs in pairs:
         out = ComparisonOut.of(comparison, outputs)
@@ -73,5 +74,10 @@ def _cells(out: ComparisonOut, position: int, output: OutputOut) -> dict[str, An
 
 def _line(cells: Any) -> str:
     line = io.StringIO()
-    csv.writer(line).writerow(cells)
+    csv.writer(line).writerow(map(_harmless, cells))
     return line.getvalue()
+
+
+def _harmless(cell: Any) -> Any:
+    """What a model said must not be run as a formula by the spreadsheet that opens the file."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

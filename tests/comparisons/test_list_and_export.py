@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.comparisons import store
+from app.comparisons.export import _line
 from tests.inference.conftest import Start
 
 Made = list[Any]
@@ -92,3 +93,8 @@ def test_an_empty_log_is_an_empty_file_or_a_header(start: Start) -> None:
     assert client.get("/v1/comparisons/export").text == ""
     assert client.get("/v1/comparisons/export?format=csv").text.startswith("id,created_at,kind,")
     assert client.get("/v1/comparisons/export?format=xls").status_code == 422
+
+
+def test_what_a_model_said_is_no_formula_in_a_spreadsheet() -> None:
+    line = next(csv.reader(io.StringIO(_line(["=1+1", "@x", "-2", -2, "a=b", None, "2 - 1"]))))
+    assert line == ["'=1+1", "'@x", "'-2", "-2", "a=b", "", "2 - 1"]

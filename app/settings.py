@@ -40,7 +40,9 @@ class Settings(BaseSettings):
     batch_rows: int = Field(32, gt=0, description="most rows that generate together")
     batch_tokens: int = Field(16384, gt=0, description="most prompt tokens computed in one step")
     prefix_cache_bytes: int = Field(
-        256 * 2**20, ge=0, description="memory for the beginnings of prompts that requests share, for each model; 0 keeps none"
+        256 * 2**20,
+        ge=0,
+        description="memory for the beginnings of prompts that requests share, for each model, bytes; 0 keeps none",
     )
     request_timeout_s: float = Field(120.0, gt=0, description="a request that takes longer ends with 504, seconds")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")

@@ -119,7 +119,7 @@ def test_the_demo_ends_with_a_table_a_verdict_and_addresses_that_answer(place: P
         assert f"Port {port}" in taken.stderr
 
         again.send_signal(signal.SIGINT)
-        assert again.wait(timeout=40) == 0
+        assert again.wait(timeout=120) == 0
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{url}/healthz", trust_env=False)
 

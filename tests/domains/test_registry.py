@@ -33,7 +33,7 @@ def test_an_unknown_domain_is_refused_with_the_names_of_all() -> None:
 def test_a_built_in_task_names_exactly_the_labels_of_its_domain(name: str) -> None:
     task = built_in()[name]
     assert task.source is not None
-    assert (task.dataset, task.prompt) == (name, f"{name}: {{input}}")
+    assert task.dataset == name
     assert task.source.domain in DOMAINS
     counts = Counter(label for _, _, label in dataset_rows(task.source.domain, task.source.seed, 600, 300, 300))
     assert set(counts) == set(task.labels)

@@ -28,7 +28,10 @@ def test_the_list_has_every_version_with_kind_lineage_digest_and_tasks(client: T
         "context": 1024,
         "bytes": len("claims"),
         "reason": None,
-        "tasks": [{"name": "kind-of-loss", "labels": ["water", "fire", "theft"]}],
+        "tasks": [
+            {"name": "kind-of-loss", "labels": ["water", "fire", "theft"]},
+            {"name": "part", "labels": ["WATER (PIPES)", "FIRE, NEC"]},
+        ],
     }
     assert {name: claims[name] for name in expected} == expected
     assert len(claims["digest"]) == 64

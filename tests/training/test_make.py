@@ -21,7 +21,7 @@ TASK = TaskRecipe(name="claims-type", dataset="claims")
 
 
 def recipe(method: str, **options: object) -> Recipe:
-    knobs = {"epochs": 2.0, "batch_tokens": 256, "validations": 2, "learning_rate": 1e-2, "prompt_weight": 0.1} | options
+    knobs = {"epochs": 3.0, "batch_tokens": 256, "validations": 2, "learning_rate": 1e-2, "prompt_weight": 0.1} | options
     return Recipe.model_validate({"name": "claims", "method": method, "tasks": (TASK,)} | knobs)
 
 

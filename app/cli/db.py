@@ -11,7 +11,10 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.
 
 
 @app.command()
-def upgrade(as_json: JsonFlag = False) -> None:
+def upgrade(
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a server that takes no connections yet.")] = 0.0,
+    as_json: JsonFlag = False,
+) -> None:
     """Create or upgrade all tables of VERSUS_DATABASE_URL (by default an SQLite file in VERSUS_DATA_DIR).
 
     Does nothing when they are current; safe to run from several processes at once.
@@ -20,7 +23,7 @@ def upgrade(as_json: JsonFlag = False) -> None:
 
       versus db upgrade
 
-      VERSUS_DATABASE_URL=postgresql://versus:...@db:5432/versus versus db upgrade
+      VERSUS_DATABASE_URL=postgresql://versus:...@db:5432/versus versus db upgrade --wait 60
     """
     from app.cli.progress import fail
     from app.database import migrations
@@ -29,6 +32,7 @@ def upgrade(as_json: JsonFlag = False) -> None:
 
     settings = Settings()
     try:
+        migrations.wait_for(settings.database, wait)
         before = migrations.state(settings.database)
         migrations.upgrade(settings.database)
     except SetupError as error:

@@ -1,5 +1,6 @@
 """Brings a database to the tables of this code, and tells how far a database is from them."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,20 @@ State = Literal["current", "behind", "newer", "empty"]
 _LOCK = 0x76657273  # "vers": the advisory lock that every migrating process takes on PostgreSQL
 _WAIT_S = 60  # for another process that migrates the same SQLite file
 _CONNECT_S = 10
+_RETRY_S = 1.0
+
+
+def wait_for(url: str, seconds: float) -> None:
+    """Returns when the server takes connections; at once for SQLite. Raises SetupError when it does not within `seconds`."""
+    ends = time.monotonic() + seconds
+    while _sqlite_file(make_url(url)) is None:
+        try:
+            with connection(url, write=False):
+                return
+        except SetupError:
+            if time.monotonic() >= ends:
+                raise
+            time.sleep(_RETRY_S)
 
 
 def upgrade(url: str) -> None:

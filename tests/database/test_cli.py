@@ -1,6 +1,8 @@
 """`versus db`: what it prints and how it ends."""
 
 import json
+import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,14 @@ def test_a_data_directory_that_cannot_be_written_ends_with_2(tmp_path: Path, mon
     code, out, err = call("upgrade")
     assert (code, out) == (2, "")
     assert "Set VERSUS_DATA_DIR to a folder that you may write." in err
+
+
+def test_a_server_that_takes_no_connections_is_waited_for_and_then_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # taken, and nobody listens
+        monkeypatch.setenv("VERSUS_DATABASE_URL", f"postgresql://versus@127.0.0.1:{bound.getsockname()[1]}/versus")
+        began = time.monotonic()
+        code, out, err = call("upgrade", "--wait", "1.5")
+    assert time.monotonic() - began >= 1.5
+    assert (code, out) == (2, "")
+    assert "Check VERSUS_DATABASE_URL and that the server runs." in err

@@ -3,11 +3,15 @@
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from sqlalchemy import text
+import pytest
+from sqlalchemy import Connection, text
 
+from app.database import migrations
 from app.database.migrations import connection, state, upgrade
+from app.errors import SetupError
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +28,20 @@ def test_a_url_as_operators_write_it_reaches_the_service_and_its_jobs(postgres_u
     assert settings.database == settings.jobs_database == postgres_url
     upgrade(settings.database)
     assert state(settings.database) == "current"
+
+
+def test_a_server_that_comes_up_while_it_is_waited_for_is_used(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = [SetupError("no such host yet"), SetupError("no such host yet")]
+
+    def late(url: str, *, write: bool = True) -> AbstractContextManager[Connection]:
+        if failures:
+            raise failures.pop()
+        return connection(url, write=write)
+
+    monkeypatch.setattr(migrations, "connection", late)
+    monkeypatch.setattr(migrations, "_RETRY_S", 0.01)
+    migrations.wait_for(postgres_url, 30)
+    assert failures == []
 
 
 def test_a_dataset_added_by_one_process_is_there_for_the_next(postgres_url: str, tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """Classification over HTTP: by the labels' log-likelihoods in one pass, or by a sampled answer."""
 
+import asyncio
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from app.catalog.catalog import Catalog
 from app.catalog.prompts import as_messages, classification_prompt
 from app.engines.base import ScoreRequest
 from app.engines.fake import FakeEngine
@@ -87,15 +90,16 @@ def test_a_model_trained_for_the_task_sees_its_own_prompt_and_another_is_told_th
     assert general["probabilities"] == classify(client, model="general", input=text, **told)[0]["probabilities"]
 
 
-def test_a_model_that_was_taught_short_answers_is_asked_for_them_and_answers_in_labels(client: TestClient) -> None:
+def test_a_model_that_was_taught_short_answers_is_asked_for_them_and_answers_in_labels(
+    client: TestClient, models_dir: Path
+) -> None:
     (result,) = classify(client, model="claims", input="it burned", task="part")
     (said,) = classify(client, model="claims", input="it burned", labels=["water", "fire"], instruction="x")
     assert list(result["probabilities"]) == ["WATER (PIPES)", "FIRE, NEC"]
     assert result["label"] in result["probabilities"]
 
-    engine, model = FakeEngine(Settings()), client.app.state.catalog.find("claims")  # type: ignore[attr-defined]
-    assert client.portal is not None
-    scores = client.portal.call(engine.score, ScoreRequest(model, as_messages("it burned"), ["water", "fire"]))
+    request = ScoreRequest(Catalog([models_dir]).find("claims"), as_messages("it burned"), ["water", "fire"])
+    scores = asyncio.run(FakeEngine(Settings()).score(request))
     odds = [math.exp(one) for one in scores.log_likelihoods]
     assert list(result["probabilities"].values()) == pytest.approx([one / sum(odds) for one in odds])
     assert said["usage"]["prompt_tokens"] > result["usage"]["prompt_tokens"]

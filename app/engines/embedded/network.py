@@ -169,9 +169,9 @@ def attend(
     out = value.new_zeros(1, query.shape[2], query.shape[1], value.shape[3])
     if plan.rows:
         _attend_rows(module.layer_idx, query, key, value, scaling, plan, out)
+    stored = plan.kv.layer(module.layer_idx, key, value)
     for span, mask in zip(plan.spans, plan.span_masks, strict=True):
         own = slice(span.start, span.stop)
-        stored = plan.kv.layer(module.layer_idx, key, value)
         keys, values = (_seen(span, all_of, new[0, :, own]) for all_of, new in zip(stored, (key, value), strict=True))
         seen = scaled_dot_product_attention(
             query[:, :, own],

@@ -20,8 +20,6 @@ class PrefixCache:
         self._most, self._chunk = most_bytes, chunk
         self._entries: OrderedDict[tuple[str, bytes], Layers] = OrderedDict()
         self.bytes = 0
-        self.found_tokens = 0  # of prompts that were looked up, those that need not be computed
-        self.asked_tokens = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -34,12 +32,12 @@ class PrefixCache:
                 break
             found.append(self._entries[key])
         self._touch(keys[: len(found)])
-        self.asked_tokens += len(prompt)
-        self.found_tokens += len(found) * self._chunk
         return found
 
     def keep(self, digest: str, prompt: list[int], read: Callable[[int, int], Layers]) -> None:
         """Remember the whole chunks of a computed prompt; `read(start, stop)` gives their keys and values."""
+        if not self._most:
+            return
         keys = self._keys(digest, prompt, len(prompt))
         for number, key in enumerate(keys):
             if key in self._entries:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def test_variants_never_meet_each_others_beginnings(catalog: Catalog) -> None:
     async def one_after_another(engine: EmbeddedEngine) -> list[list[float]]:
         return [await scores(engine, model) for model in models for _ in range(2)]
 
-    alone = [run_own(lambda engine, model=model: scores(engine, model)) for model in models]  # type: ignore[misc]
+    alone = [run_own(partial(scores, model=model)) for model in models]
     assert run_own(one_after_another) == [one for one in alone for _ in range(2)]
     assert alone[0] != alone[1] != alone[2]
 

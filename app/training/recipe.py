@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.catalog.cards import Name
 from app.errors import SetupError
 
-CODE = 1  # raise it when the same recipe would come to other weights
+CODE = 2  # raise it when the same recipe would come to other weights
 
 Method = Literal["auto", "lora", "full"]
 TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$")]

@@ -109,6 +109,15 @@ class Unavailable(VersusError):
     code = "unavailable"
 
 
+class BrokenWeights(VersusError):
+    """A model computed something that is no number."""
+
+    code = "broken_weights"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"{model} computes log-probabilities that are no numbers: its weights are damaged. Make it anew.")
+
+
 class DeadlineExceeded(VersusError):
     status = 504
     type = "timeout_error"

@@ -18,6 +18,7 @@ from app.datasets.routes import router as datasets
 from app.engines.registry import Engines
 from app.errors import VersusError
 from app.inference.routes import router as inference
+from app.inference.scoring import Scorer
 from app.jobs.queue import JobQueue
 from app.settings import Settings
 from app.training.routes import router as training
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.engines = Engines(settings)
     app.state.jobs = JobQueue(settings)
     app.state.tasks = Tasks(database)
+    app.state.scorer = Scorer(app.state.engines)
     app.state.metrics = Metrics()
     for router in (web, inference, comparisons, datasets, benchmarks, training):
         app.include_router(router)

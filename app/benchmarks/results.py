@@ -6,21 +6,24 @@ from collections.abc import Sequence
 from app.benchmarks import runner
 from app.benchmarks.baselines import Baseline
 from app.benchmarks.consistency import REWORDINGS
-from app.benchmarks.runner import Arm, Case
+from app.benchmarks.runner import SCORINGS, Arm, Case, Style
 from app.benchmarks.scorers import Label, accuracy
 from app.benchmarks.verdict import ArmResult
 from app.database.tables import Prediction
 
 
-def validation_choice(predictions: Sequence[Prediction]) -> tuple[float, int]:
-    """Accuracy on validation and, for a few-shot arm, the number of examples that reached it (the fewest of equals)."""
-    by_shots: dict[int, list[Prediction]] = defaultdict(list)
+def validation_choice(predictions: Sequence[Prediction]) -> tuple[float, Style]:
+    """The best accuracy on validation and the style that reached it; of equals the fewest examples, then the plainest."""
+    asked: dict[str, list[Prediction]] = defaultdict(list)
     for one in predictions:
-        kind, _, shots = one.condition.partition("-")
-        if kind == "validation":
-            by_shots[int(shots or 0)].append(one)
-    reached = {shots: accuracy([one.gold for one in asked], [one.label for one in asked]) for shots, asked in by_shots.items()}
-    best = max(sorted(reached), key=lambda shots: reached[shots])
+        if one.condition.startswith("validation"):
+            asked[one.condition].append(one)
+    reached = {
+        Style.of(name): accuracy([one.gold for one in rows], [one.label for one in rows]) for name, rows in asked.items()
+    }
+    best = max(
+        sorted(reached, key=lambda style: (style.shots, SCORINGS.index(style.scoring))), key=lambda style: reached[style]
+    )
     return reached[best], best
 
 
@@ -77,11 +80,17 @@ def per_second(measured: Sequence[tuple[int, float]]) -> float | None:
     return answers / seconds if answers and seconds else None
 
 
-def shots_note(shots: int, validation: int, seed: int) -> str:
-    return (
-        f"{shots} examples from the training split, one per label in turn, seed {seed}; the number was chosen by accuracy on "
-        f"{validation:,} validation cases."
-    )
+_SCORED = {
+    "sum": "by their log-likelihood",
+    "mean": "by their log-likelihood per token",
+    "calibrated": "by their log-likelihood less what they have without a text",
+}
+
+
+def style_note(style: Style, tried: int, validation: int, seed: int) -> str:
+    shown = f"{style.shots} examples from the training split, one per label in turn, seed {seed}; " if style.shots else ""
+    chosen = f"chosen from {tried} ways by accuracy on {validation:,} validation cases"
+    return f"{shown}labels scored {_SCORED[style.scoring]}; {chosen}."
 
 
 def latency_note(test: int, concurrency: int) -> str:

@@ -7,16 +7,19 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from app.benchmarks.baselines import Baseline, Majority, TfidfLogistic, most_likely
 from app.benchmarks.client import Refused, ServiceClient
 from app.benchmarks.consistency import REWORDINGS
 from app.errors import Conflict, InvalidRequest
+from app.inference.schemas import Scoring
 
 CHUNK = 20  # cases answered, then committed together: what a killed worker may have to ask again
 SOLO = 50  # test cases that each arm answers one at a time, for latency
 SHOTS = (4, 8)  # numbers of examples tried on validation, besides as many as fit
+
+SCORINGS: tuple[Scoring, ...] = get_args(Scoring)
 
 BASELINES: dict[str, Callable[[], Baseline]] = {"majority": Majority, "tfidf-logistic": TfidfLogistic}
 
@@ -48,10 +51,29 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Style:
+    """How a model is asked; an arm's own is chosen on validation."""
+
+    shots: int = 0
+    scoring: Scoring = "sum"
+
+    @property
+    def condition(self) -> str:
+        return f"validation-{self.shots}-{self.scoring}"
+
+    @classmethod
+    def of(cls, condition: str) -> "Style":
+        """Of a validation condition; any other tells nothing, and the style is the plain one."""
+        kind, _, rest = condition.partition("-")
+        shots, _, scoring = rest.partition("-")
+        return cls(int(shots), cast("Scoring", scoring)) if kind == "validation" else cls()
+
+
+@dataclass(frozen=True)
 class Chunk:
     """Cases that one arm answers under one condition, committed together.
 
-    Conditions: base, validation, validation-K (with K examples), rerun-1.. (sampled anew), reword-1.. (in the order of
+    Conditions: base, validation-K-S (with K examples and scoring S), rerun-1.. (sampled anew), reword-1.. (in the order of
     REWORDINGS).
     """
 
@@ -95,15 +117,18 @@ def pick_examples(train: Sequence[Case], labels: Sequence[str], most: int, seed:
     return picked[:most]
 
 
-def shots_to_try(fitting: int) -> list[int]:
-    """The numbers of examples compared on validation when at most `fitting` fit into the context."""
-    return sorted({shots for shots in (*SHOTS, fitting) if 0 < shots <= fitting})
+def styles_to_try(arm: Arm, fitting: int = 0) -> list[Style]:
+    """What is compared on validation, the plainest first: ways of scoring, and numbers of examples of which `fitting` fit the
+    context. A custom model is asked as it was trained; a general one gets the way that suits it."""
+    if arm.kind == "custom":
+        return [Style()]
+    shots = sorted({shots for shots in (*SHOTS, fitting) if 0 < shots <= fitting}) if arm.few_shot else [0]
+    return [Style(count, scoring) for count in shots for scoring in SCORINGS]
 
 
-def plan_validation(arm: Arm, cases: Sequence[int], shots: Sequence[int], concurrency: int) -> list[Chunk]:
-    """Few-shot arms answer the validation cases once per number of examples."""
-    conditions = [f"validation-{count}" for count in shots] if arm.few_shot else ["validation"]
-    return [chunk for condition in conditions for chunk in _chunks(arm, condition, cases, concurrency)]
+def plan_validation(arm: Arm, cases: Sequence[int], styles: Sequence[Style], concurrency: int) -> list[Chunk]:
+    """The validation cases once per style."""
+    return [chunk for style in styles for chunk in _chunks(arm, style.condition, cases, concurrency)]
 
 
 def plan_test(arm: Arm, cases: Sequence[int], *, repeated: int, repeats: int, rewordings: int, concurrency: int) -> list[Chunk]:
@@ -157,15 +182,17 @@ class ModelArm:
 
     async def warm(self, text: str) -> None:
         """Loads the model, so that no case pays for it."""
-        await self._ask(text, (), "base", 0)
+        await self._ask(text, (), "sum", "base", 0)
 
-    async def answer(self, cases: Sequence[Case], chunk: Chunk, examples: Sequence[Case]) -> list[Row]:
+    async def answer(
+        self, cases: Sequence[Case], chunk: Chunk, examples: Sequence[Case], scoring: Scoring = "sum"
+    ) -> list[Row]:
         """One row per case, in order; each is a request of its own, `chunk.concurrency` of them in flight."""
         free = asyncio.Semaphore(chunk.concurrency)
 
         async def one(case: Case) -> Row:
             async with free:
-                return await self._row(case, chunk.condition, examples)
+                return await self._row(case, chunk.condition, examples, scoring)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -178,17 +205,17 @@ class ModelArm:
         """Whether the longest prompts, with these examples and room for an answer, are within the model's context."""
         try:
             for text in texts:
-                await self._ask(text, examples, "rerun-1", 0)
+                await self._ask(text, examples, "sum", "rerun-1", 0)
         except Refused as error:
             if error.code == "context_length_exceeded":
                 return False
             raise
         return True
 
-    async def _row(self, case: Case, condition: str, examples: Sequence[Case]) -> Row:
+    async def _row(self, case: Case, condition: str, examples: Sequence[Case], scoring: Scoring) -> Row:
         row: Row = {"arm": self.arm.name, "case_id": case.id, "condition": condition, "gold": case.gold}
         try:
-            answer = await self._ask(wording(case.text, condition, self._seed), examples, condition, case.id)
+            answer = await self._ask(wording(case.text, condition, self._seed), examples, scoring, condition, case.id)
         except Refused as error:
             # A case too long for this model is its wrong answer; anything else would say nothing about the model.
             if error.code != "context_length_exceeded":
@@ -207,7 +234,7 @@ class ModelArm:
             digest=result["digest"],
         )
 
-    async def _ask(self, text: str, examples: Sequence[Case], condition: str, case: int) -> Any:
+    async def _ask(self, text: str, examples: Sequence[Case], scoring: Scoring, condition: str, case: int) -> Any:
         body: dict[str, Any] = {"model": self.arm.model, "input": text, "task": self._task}
         if examples:
             body["examples"] = [{"text": example.text, "label": example.gold} for example in examples]
@@ -218,6 +245,8 @@ class ModelArm:
                 "seed": call_seed(self._seed, case, condition),
                 "max_tokens": self._max_tokens,
             }
+        elif scoring != "sum":
+            body["scoring"] = scoring
         answer = await self._client.classify(body)
         if answer.body["digest"] != self.arm.digest:
             raise Conflict(

@@ -13,7 +13,7 @@ from app.benchmarks import results, runner, store
 from app.benchmarks.client import ServiceClient
 from app.benchmarks.consistency import REWORDINGS
 from app.benchmarks.report import build_summary
-from app.benchmarks.runner import Arm, BaselineArm, Case, Chunk, ModelArm
+from app.benchmarks.runner import Arm, BaselineArm, Case, Chunk, ModelArm, Style
 from app.database.session import DatabaseError, transaction
 from app.errors import VersusError
 from app.jobs.context import current
@@ -73,20 +73,20 @@ async def _run(bench: Bench) -> None:
     validation = [case.id for case in bench.validation]
     test = [case.id for case in bench.test]
 
-    # 1. How many examples fit the models that are shown some; an arm that can be shown none is its zero-shot arm again.
-    shots = {
-        arm.name: runner.shots_to_try(await fitting_examples(bench.run_id, arm.name))
+    # 1. The ways to ask each model. An arm that can be shown no example is its zero-shot arm again.
+    styles = {
+        arm.name: runner.styles_to_try(arm, await fitting_examples(bench.run_id, arm.name) if arm.few_shot else 0)
         for arm in bench.arms.values()
-        if arm.few_shot
+        if arm.kind != "baseline"
     }
-    arms = [arm for arm in bench.arms.values() if not arm.few_shot or shots[arm.name]]
+    arms = [arm for arm in bench.arms.values() if arm.kind == "baseline" or styles[arm.name]]
 
-    # 2. The plan, so that progress knows its end. Arms of one kind are chosen between on validation.
+    # 2. The plan, so that progress knows its end. Ways to ask, and arms of one kind, are chosen between on validation.
     several = {kind for kind in ("general", "custom") if sum(arm.kind == kind for arm in arms) > 1}
     choosing = {
-        arm.name: runner.plan_validation(arm, validation, shots.get(arm.name, []), concurrency)
+        arm.name: runner.plan_validation(arm, validation, styles[arm.name], concurrency)
         for arm in arms
-        if arm.kind in several
+        if arm.kind in several or len(styles.get(arm.name, [])) > 1
     }
     testing = {
         arm.name: runner.plan_test(
@@ -101,16 +101,17 @@ async def _run(bench: Bench) -> None:
     }
     bench.todo = [chunk for arm in arms for chunk in (*choosing.get(arm.name, []), *testing[arm.name])]
 
-    # 3. Arm by arm: validation, the number of examples it chooses, then the test.
-    chosen: dict[str, int] = {}
+    # 3. Arm by arm: validation, the style it chooses, then the test.
+    chosen: dict[str, Style] = {}
     validated: dict[str, float] = {}
     throughput: dict[str, list[tuple[int, float]]] = {}
     for arm in arms:
         for chunk in choosing.get(arm.name, []):
-            await _answer(bench, chunk, int(chunk.condition.partition("-")[2] or 0))
+            await _answer(bench, chunk, Style.of(chunk.condition))
         if arm.name in choosing:
             validated[arm.name], chosen[arm.name] = await choose(bench.run_id, arm.name)
-        measured = [await _answer(bench, chunk, chosen.get(arm.name, 0)) for chunk in testing[arm.name]]
+        style = chosen.get(arm.name, Style())
+        measured = [await _answer(bench, chunk, style) for chunk in testing[arm.name]]
         throughput[arm.name] = [
             done
             for chunk, done in zip(testing[arm.name], measured, strict=True)
@@ -118,12 +119,17 @@ async def _run(bench: Bench) -> None:
         ]
 
     # 4. The table and the verdict.
-    await summarise(bench.run_id, chosen, validated, throughput)
+    notes = {
+        name: results.style_note(style, len(styles[name]), len(validation), config["seed"])
+        for name, style in chosen.items()
+        if len(styles[name]) > 1
+    }
+    await summarise(bench.run_id, notes, validated, throughput)
 
 
-async def _answer(bench: Bench, chunk: Chunk, shots: int) -> tuple[int, float]:
+async def _answer(bench: Bench, chunk: Chunk, style: Style) -> tuple[int, float]:
     bench.todo.remove(chunk)
-    return await answer_chunk(bench.run_id, chunk, shots)
+    return await answer_chunk(bench.run_id, chunk, style)
 
 
 # ---- Steps: each is written down when done, and skipped when a resumed run comes by again
@@ -155,14 +161,14 @@ async def fitting_examples(run_id: str, arm: str) -> int:
 
 
 @step
-async def answer_chunk(run_id: str, chunk: Chunk, shots: int) -> tuple[int, float]:
+async def answer_chunk(run_id: str, chunk: Chunk, style: Style) -> tuple[int, float]:
     """Asks what is not answered yet and commits it at once; how many were asked, and the seconds that took."""
     bench = _open[run_id]
     database = current().database
     async with transaction(database) as session:
         known = await store.answered(session, run_id, chunk.arm, chunk.condition)
     cases = [bench.cases[case] for case in chunk.cases if case not in known]
-    answers, seconds = await _timed_answers(bench, chunk, cases, shots) if cases else ([], 0.0)
+    answers, seconds = await _timed_answers(bench, chunk, cases, style) if cases else ([], 0.0)
     pace = bench.pace[chunk.arm]
     pace[0], pace[1] = pace[0] + len(cases), pace[1] + seconds
     async with transaction(database) as session:
@@ -174,8 +180,8 @@ async def answer_chunk(run_id: str, chunk: Chunk, shots: int) -> tuple[int, floa
 
 
 @step
-async def choose(run_id: str, arm: str) -> tuple[float, int]:
-    """Accuracy on validation, and the number of examples that reached it."""
+async def choose(run_id: str, arm: str) -> tuple[float, Style]:
+    """Accuracy on validation, and the style that reached it."""
     async with transaction(current().database) as session:
         return results.validation_choice(await store.predictions(session, run_id, arm=arm))
 
@@ -183,7 +189,7 @@ async def choose(run_id: str, arm: str) -> tuple[float, int]:
 @step
 async def summarise(
     run_id: str,
-    chosen: Mapping[str, int],
+    notes: Mapping[str, str],
     validated: Mapping[str, float],
     throughput: Mapping[str, Sequence[tuple[int, float]]],
 ) -> None:
@@ -192,7 +198,7 @@ async def summarise(
     seed, concurrency = bench.config["seed"], bench.config["concurrency"]
     arms = []
     for name, measured in throughput.items():
-        arm, shots = bench.arms[name], chosen.get(name)
+        arm = bench.arms[name]
         async with transaction(current().database) as session:
             predictions = await store.predictions(session, run_id, arm=name)
         fitted = await asyncio.to_thread(_baseline, bench, name) if arm.kind == "baseline" else None
@@ -204,7 +210,7 @@ async def summarise(
                 timed=runner.timed_alone(len(bench.test), concurrency),
                 per_second=results.per_second(measured),
                 validated=validated.get(name),
-                notes=[results.shots_note(shots, len(bench.validation), seed)] if shots else [],
+                notes=[notes[name]] if name in notes else [],
                 baseline=fitted.baseline if fitted else None,
             )
         )
@@ -256,7 +262,7 @@ async def _bench(run_id: str, client: ServiceClient) -> Bench:
     return bench
 
 
-async def _timed_answers(bench: Bench, chunk: Chunk, cases: Sequence[Case], shots: int) -> tuple[list[runner.Row], float]:
+async def _timed_answers(bench: Bench, chunk: Chunk, cases: Sequence[Case], style: Style) -> tuple[list[runner.Row], float]:
     model = bench.models.get(chunk.arm)
     if model is None:
         baseline = await asyncio.to_thread(_baseline, bench, chunk.arm)
@@ -266,7 +272,7 @@ async def _timed_answers(bench: Bench, chunk: Chunk, cases: Sequence[Case], shot
         if not bench.pace[chunk.arm][0]:
             await model.warm(bench.validation[0].text)
         started = time.perf_counter()
-        rows = await model.answer(cases, chunk, bench.examples.get(chunk.arm, [])[:shots])
+        rows = await model.answer(cases, chunk, bench.examples.get(chunk.arm, [])[: style.shots], style.scoring)
     return rows, time.perf_counter() - started
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -22,6 +22,10 @@ def classify(
     models: Models = "general",
     labels: Labels = "",
     task: Task = "",
+    scoring: Annotated[
+        Literal["sum", "mean", "calibrated"],
+        typer.Option(help="Labels by log-likelihood, the same per token, or less what they have without a text."),
+    ] = "sum",
     url: Url = "",
     as_json: JsonFlag = False,
 ) -> None:
@@ -36,7 +40,7 @@ def classify(
     from rich.console import Console
     from rich.table import Table
 
-    body = {"models": _names(models), "input": _text(text), **_choice(labels, task)}
+    body = {"models": _names(models), "input": _text(text), "scoring": scoring, **_choice(labels, task)}
     answer = _post(url, "/v1/classify", body)
     if as_json:
         typer.echo(json.dumps(answer, indent=2))

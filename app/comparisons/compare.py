@@ -18,8 +18,8 @@ from app.errors import InvalidRequest, NotFound, Unprocessable, VersusError
 from app.inference.asked import chat_messages, draw_seed, sampling_of
 from app.inference.classify import Scored, finished, row, score, scored_timing, scored_usage
 from app.inference.generate import Generations, storable
-from app.inference.labels import question_for
 from app.inference.limits import check_labels, check_prompt
+from app.inference.questions import question_for
 from app.inference.schemas import ClassifyIn
 from app.inference.serving import Serving
 from app.inference.together import ClientLeft, to_the_end, too_slow

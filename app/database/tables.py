@@ -48,6 +48,7 @@ class Classification(Base):
     task: Mapped[str | None] = mapped_column(String(200))
     input: Mapped[str] = mapped_column(Text)
     prompt: Mapped[str] = mapped_column(Text)  # the user turn as the model saw it: wording, labels, examples
+    scoring: Mapped[str] = mapped_column(String(16), server_default="sum")  # or mean, calibrated
     label: Mapped[str] = mapped_column(Text)
     probabilities: Mapped[dict[str, Any]]
     label_mass: Mapped[float]

@@ -1,6 +1,5 @@
 """`POST /v1/classify`: every input decided by every model, by the log-likelihood of each label or by a sampled answer."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,18 +9,20 @@ from app.catalog.catalog import ModelVersion
 from app.catalog.prompts import as_messages
 from app.database.base import new_id
 from app.database.tables import Classification
-from app.engines.base import GenerateRequest, Sampling, ScoreRequest, Scores
+from app.engines.base import GenerateRequest, Sampling, Scores
 from app.errors import Unprocessable
 from app.inference import store
 from app.inference.asked import draw_seed
 from app.inference.fields import SEEDS
 from app.inference.generate import Generations
-from app.inference.labels import Question, question_for
+from app.inference.labels import Question
 from app.inference.limits import check_inputs, check_prompt
-from app.inference.schemas import ClassifyIn
+from app.inference.questions import question_for
+from app.inference.schemas import ClassifyIn, Scoring
+from app.inference.scoring import Decision
 from app.inference.serving import Serving
 from app.inference.together import to_the_end, together
-from app.inference.wire import BrokenWeights, TimingOut, UsageOut, done_of, timing, usage
+from app.inference.wire import TimingOut, UsageOut, done_of, timing, usage
 
 _ROOM = 4  # tokens of an answer beyond the bytes of the longest label: no token is shorter than a byte
 
@@ -52,16 +53,6 @@ class ClassifyOut(BaseModel):
     results: list[ResultOut]
 
 
-@dataclass(frozen=True)
-class Decision:
-    """Log-likelihoods as probabilities."""
-
-    label: str
-    probabilities: dict[str, float]
-    label_mass: float
-    margin: float
-
-
 @dataclass
 class Scored:
     """One input, one model, the labels' scores when they are there."""
@@ -70,6 +61,7 @@ class Scored:
     question: Question
     text: str
     index: int
+    scoring: Scoring = "sum"
     scores: Scores | None = None
     decision: Decision | None = None
 
@@ -86,7 +78,7 @@ async def classify(body: ClassifyIn, serving: Serving) -> ClassifyOut:
     models = [serving.catalog.find(name) for name in names]
     questions = [await question_for(model, body, serving) for model in models]
     asked = [
-        Scored(model, question, text, index)
+        Scored(model, question, text, index, body.scoring or "sum")
         for index, text in enumerate(inputs)
         for model, question in zip(models, questions, strict=True)
     ]
@@ -98,30 +90,9 @@ async def classify(body: ClassifyIn, serving: Serving) -> ClassifyOut:
     return ClassifyOut(id=request_id, results=await _score(asked, body.task, request_id, serving))
 
 
-def decide(labels: Sequence[str], log_likelihoods: Sequence[float], model: ModelVersion) -> Decision:
-    """Softmax over the log-likelihoods, which is each label's share of the label mass. Raises BrokenWeights for NaN."""
-    if any(map(math.isnan, log_likelihoods)):
-        raise BrokenWeights(model.id)
-    best = max(log_likelihoods)
-    # Relative to the best: the likelihoods themselves may be too small for a float.
-    weights = [1.0 if one == best else math.exp(one - best) for one in log_likelihoods]
-    total = math.fsum(weights)
-    probabilities = [weight / total for weight in weights]
-    first, second = sorted([*probabilities, 0.0], reverse=True)[:2]
-    return Decision(
-        label=labels[list(log_likelihoods).index(best)],
-        probabilities=dict(zip(labels, probabilities, strict=True)),
-        label_mass=min(1.0, math.fsum(map(math.exp, log_likelihoods))),
-        margin=first - second,
-    )
-
-
 async def score(one: Scored, serving: Serving) -> Scored:
     """Asks the engine and decides."""
-    request = ScoreRequest(one.model, as_messages(one.prompt), one.question.answers)
-    scores = await serving.engines.of(one.model).score(request)
-    one.decision = decide(one.question.labels, scores.log_likelihoods, one.model)
-    one.scores = scores
+    one.scores, one.decision = await serving.scorer.score(one.model, one.question, one.text, one.scoring)
     return one
 
 
@@ -138,6 +109,7 @@ def row(one: Scored, task: str | None, request_id: str, position: int) -> Classi
         task=task,
         input=one.text,
         prompt=one.prompt,
+        scoring=one.scoring,
         label=decision.label,
         probabilities=decision.probabilities,
         label_mass=decision.label_mass,
@@ -236,6 +208,8 @@ def _names(body: ClassifyIn) -> list[str]:
         for name in ("temperature", "max_tokens"):
             if getattr(body, name) is not None:
                 raise Unprocessable(f'{name} needs mode "generate"; scoring labels draws nothing.', param=name)
+    elif body.scoring is not None:
+        raise Unprocessable('scoring needs mode "score"; a generated answer is read, not scored.', param="scoring")
     names = body.models or ([body.model] if body.model is not None else [])
     if not names:
         raise Unprocessable("No model is named; give model, or several in models.", param="model")

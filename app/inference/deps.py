@@ -9,7 +9,7 @@ from app.inference.serving import Serving
 
 def get_serving(request: Request) -> Serving:
     state = request.app.state
-    return Serving(state.settings, state.database, state.catalog, state.engines, state.tasks)
+    return Serving(state.settings, state.database, state.catalog, state.engines, state.tasks, state.scorer)
 
 
 ServingDep = Annotated[Serving, Depends(get_serving)]

@@ -1,15 +1,8 @@
-"""Which labels a model chooses from, how a text is put to it, and how its words are read as one of the labels."""
+"""A classification as a model is asked it, and how the model's words are read as one of the labels."""
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-from app.catalog.catalog import ModelVersion
-from app.catalog.prompts import DEFAULT_INSTRUCTION, classification_prompt, trained_prompt
-from app.errors import InvalidRequest, NotFound, Unprocessable
-from app.inference.limits import check_labels
-from app.inference.schemas import ClassifyIn
-from app.inference.serving import Serving
 
 
 @dataclass(frozen=True)
@@ -25,44 +18,6 @@ class Question:
         """The label that the words of the model mean."""
         said = read_label(text, self.answers)
         return None if said is None else self.labels[self.answers.index(said)]
-
-
-async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) -> Question:
-    """A model trained for the task sees the prompt of its training, every other one instruction, labels and examples.
-
-    With a task, given `labels` must be some of the task's, in any order. Examples and an instruction cannot be shown to a model
-    that was trained without them: InvalidRequest. Raises NotFound for an unknown task.
-    """
-    trained = model.card.task(body.task) if body.task else None
-    if trained is not None:
-        for name, given in (("examples", body.examples), ("instruction", body.instruction)):
-            if given:
-                raise InvalidRequest(
-                    f"{model.id} was trained for {trained.name!r} and sees no {name}; leave {name} out, or give labels "
-                    "without a task.",
-                    param=name,
-                )
-        labels = _checked(_chosen(body.labels, trained.labels, trained.name), body, serving)
-        return Question(labels, tuple(map(trained.answer, labels)), lambda text: trained_prompt(text, trained))
-    instruction = body.instruction
-    labels = tuple(body.labels or ())
-    if body.task is not None:
-        known = await serving.tasks.prompt_for(body.task)
-        if known is None:
-            raise NotFound(
-                f"There is no task named {body.task!r}, and {model.id} was not trained for one of that name. "
-                "GET /v1/benchmarks lists all; or give labels.",
-                param="task",
-            )
-        instruction = instruction or known.instruction
-        labels = _chosen(body.labels, known.labels, known.name)
-    labels = _checked(labels, body, serving)
-    examples = [(example.text, example.label) for example in body.examples]
-    return Question(
-        labels,
-        labels,
-        lambda text: classification_prompt(text, labels, instruction=instruction or DEFAULT_INSTRUCTION, examples=examples),
-    )
 
 
 def read_label(text: str, labels: Sequence[str]) -> str | None:
@@ -81,23 +36,3 @@ def read_label(text: str, labels: Sequence[str]) -> str | None:
     either = "|".join(re.escape(label) for label in sorted(set(folded), key=len, reverse=True))
     found = set(re.findall(rf"(?<!\w)(?:{either})(?!\w)", text.casefold()))
     return by_folded.get(found.pop()) if len(found) == 1 else None
-
-
-def _chosen(given: Sequence[str] | None, known: Sequence[str], task: str) -> tuple[str, ...]:
-    if given is None:
-        return tuple(known)
-    if strangers := [label for label in given if label not in known]:
-        raise InvalidRequest(
-            f"{strangers[0]!r} is not a label of the task {task!r}, whose labels are {', '.join(known)}; give some of those, "
-            "or labels without a task.",
-            param="labels",
-        )
-    return tuple(given)
-
-
-def _checked(labels: tuple[str, ...], body: ClassifyIn, serving: Serving) -> tuple[str, ...]:
-    check_labels(labels, serving.settings)
-    for example in body.examples:
-        if example.label not in labels:
-            raise Unprocessable(f"An example has the label {example.label!r}, which is none of the labels.", param="examples")
-    return labels

@@ -231,6 +231,9 @@ class ExampleIn(In):
     label: SomeText
 
 
+Scoring = Literal["sum", "mean", "calibrated"]
+
+
 class ClassifyIn(In):
     """`POST /v1/classify`: give `model` or `models`, and `labels` or `task`."""
 
@@ -247,6 +250,12 @@ class ClassifyIn(In):
     examples: list[ExampleIn] = Field(default_factory=list, description="shown to models that were not trained for the task")
     mode: Literal["score", "generate"] = Field(
         default="score", description="score: log-likelihood of each label; generate: an answer is sampled and read"
+    )
+    scoring: Scoring | None = Field(
+        default=None,
+        description="only with mode score, sum unless told. sum: log-likelihood of the whole label; mean: per token of it; "
+        "calibrated: less what the same prompt gives it without a text. The last two suit a model that was not trained for "
+        "the task",
     )
     temperature: Temperature | None = Field(default=None, description="only with mode generate; 0 unless told")
     seed: Seed | None = Field(default=None, description="of mode generate; scoring draws nothing")

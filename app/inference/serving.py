@@ -1,10 +1,11 @@
-"""What answering a request needs, in one hand: settings, models, engines, tasks and the log's database."""
+"""What answering a request needs, in one hand: settings, models, engines, tasks, label scores and the log's database."""
 
 from dataclasses import dataclass
 
 from app.catalog.catalog import Catalog
 from app.database.session import Database
 from app.engines.registry import Engines
+from app.inference.scoring import Scorer
 from app.inference.tasks import Tasks
 from app.settings import Settings
 
@@ -18,6 +19,7 @@ class Serving:
     catalog: Catalog
     engines: Engines
     tasks: Tasks
+    scorer: Scorer
 
     @property
     def at_once(self) -> int:

@@ -7,17 +7,10 @@ from pydantic import BaseModel, Field
 
 from app.catalog.catalog import ModelVersion
 from app.engines.base import Done
-from app.errors import VersusError
+from app.errors import BrokenWeights
 from app.inference.generate import Answer
 
 _LOWEST = -9999.0  # JSON has no -Infinity; OpenAI's own stand-in for it
-
-
-class BrokenWeights(VersusError):
-    """The engine computed something that is no number."""
-
-    def __init__(self, model: str) -> None:
-        super().__init__(f"{model} computes log-probabilities that are no numbers: its weights are damaged. Make it anew.")
 
 
 class UsageOut(BaseModel):

@@ -6,6 +6,7 @@ import math
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -131,7 +132,10 @@ def train(
         )
         trainer.remove_callback(PrinterCallback)
         trainer.watch = watch
-        trainer.train(resume_from_checkpoint=last_checkpoint(work_dir))
+        with warnings.catch_warnings():
+            # A checkpoint of an adapter of the embedding holds that layer too; PEFT thinks it worth a warning.
+            warnings.filterwarnings("ignore", message="Setting `save_embedding_layers`", category=UserWarning)
+            trainer.train(resume_from_checkpoint=last_checkpoint(work_dir))
     if watch.stopped:
         raise TrainingStopped(
             f"training was stopped at step {watch.step} of {len(batches)}; start it again and it goes on from there"

@@ -11,30 +11,46 @@ from torch import nn
 
 from app.training.recipe import Recipe
 
+ALL_LINEAR, EMBEDDINGS = "all-linear", "embeddings"  # words for targets: all linear layers but the output; the input embedding
+
 LEARNING_RATE = 5e-3  # peak; suits a rank of 16 to 64 on a model of a few million parameters
 
 
 def adapt(model: Any, recipe: Recipe) -> nn.Module:
     """The model with a fresh adapter, all that is trained; its update starts at zero, so step 0 computes what the base does."""
-    targets: str | list[str] = "all-linear" if recipe.targets == ("all-linear",) else list(recipe.targets)
-    config = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=targets, task_type="CAUSAL_LM")
-    with _no_old_names():
+    config = LoraConfig(
+        r=recipe.rank, lora_alpha=recipe.alpha, target_modules=_targets(model, recipe.targets), task_type="CAUSAL_LM"
+    )
+    with _quietly():
         adapted: nn.Module = get_peft_model(model, config)
     return adapted
 
 
+def _targets(model: Any, named: tuple[str, ...]) -> list[str]:
+    """Names of modules, with the two words that stand for many written out."""
+    head = model.get_output_embeddings()
+    of_word = {
+        ALL_LINEAR: [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and module is not head],
+        EMBEDDINGS: [name for name, module in model.named_modules() if module is model.get_input_embeddings()],
+    }
+    return [name for word in named for name in of_word.get(word, [word])]
+
+
 def read(model: Any, folder: Path) -> nn.Module:
     """The base `model` with the adapter of `folder`."""
-    with _no_old_names():
+    with _quietly():
         adapted: nn.Module = PeftModel.from_pretrained(model, folder)
     return adapted
 
 
 @contextmanager
-def _no_old_names() -> Iterator[None]:
-    """PEFT asks transformers by a name that is on its way out; that is not for our users to mend."""
+def _quietly() -> Iterator[None]:
+    """Without two warnings of PEFT that are not for our users to mend."""
     with warnings.catch_warnings():
+        # It asks transformers by a name that is on its way out.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
+        # An update of the input embedding leaves the output layer alone, though both share their weights: that is meant.
+        warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`", category=UserWarning)
         yield
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.catalog.cards import Name
 from app.errors import SetupError
 
-CODE = 2  # raise it when the same recipe would come to other weights
+CODE = 3  # raise it when the same recipe would come to other weights
 
 Method = Literal["auto", "lora", "full"]
 TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$")]
@@ -47,7 +47,12 @@ class Options(BaseModel):
     learning_rate: float | None = Field(None, gt=0, lt=1, description="peak rate; empty means the method's own")
     rank: int = Field(32, ge=1, le=512, description="LoRA: width of the update of each matrix")
     alpha: float = Field(64.0, gt=0, description="LoRA: the update is scaled by alpha / rank")
-    targets: tuple[str, ...] = Field(("all-linear",), description="LoRA: module names that are adapted, or all-linear")
+    targets: tuple[str, ...] = Field(
+        ("all-linear", "embeddings"),
+        min_length=1,
+        description="LoRA: names of modules that are adapted; all-linear: every linear layer but the output; embeddings: the "
+        "input embedding, which gives the words of the domain their own meaning",
+    )
     prompt_weight: float = Field(0.0, ge=0, le=1, description="what a token of the text counts for beside one of the label")
     balance: float = Field(0.3, ge=0, le=1, description="0: every row counts the same; 1: every label counts the same")
     validations: int = Field(

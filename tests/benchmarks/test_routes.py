@@ -15,7 +15,15 @@ from app.database.session import connect, transaction
 from app.database.tables import Dataset
 
 RUNS = "/v1/benchmarks/claims-desk/runs"
-SMALL = {"models": ["plain", "good"], "baselines": ["majority"], "repeats": 0, "rewordings": 0, "few_shot": False, "limit": 12}
+SMALL = {
+    "validation_cases": 4,
+    "models": ["plain", "good"],
+    "baselines": ["majority"],
+    "repeats": 0,
+    "rewordings": 0,
+    "few_shot": False,
+    "limit": 12,
+}
 
 
 def test_an_uploaded_dataset_is_a_task_and_tasks_tell_how_they_are_put(world: Any) -> None:
@@ -95,7 +103,9 @@ def test_a_run_from_request_to_report(world: Any) -> None:
     assert set(kinds[:-1]) <= {"progress"}
     assert kinds[-1] == "end"
     assert events[-1]["status"] == "succeeded", world.worker_log
-    assert events[-1]["progress"]["done"] == events[-1]["progress"]["total"] == 36
+    assert (
+        events[-1]["progress"]["done"] == events[-1]["progress"]["total"] == 36 + 3 * 4
+    )  # the test, and 3 ways of scoring on validation
 
     done = world.call("GET", f"/v1/runs/{run['id']}").json()
     assert [row["arm"] for row in done["summary"]["rows"]] == ["majority class", "plain", "good"]
@@ -116,7 +126,7 @@ def test_a_run_from_request_to_report(world: Any) -> None:
         page = world.call("GET", f"/v1/runs/{run['id']}/predictions?limit=10" + (f"&cursor={cursor}" if cursor else "")).json()
         seen += [(one["arm"], one["condition"], one["case_id"]) for one in page["data"]]
         cursor = page["next_cursor"]
-    assert len(seen) == len(set(seen)) == 36
+    assert len(seen) == len(set(seen)) == 36 + 3 * 4  # the test, and 3 ways of scoring on validation
     assert seen == sorted(seen)
     only = world.call("GET", f"/v1/runs/{run['id']}/predictions?arm=good&condition=base").json()["data"]
     assert {one["arm"] for one in only} == {"good"}

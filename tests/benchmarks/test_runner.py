@@ -2,29 +2,35 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.benchmarks.client import Refused, ServiceClient
 from app.benchmarks.runner import (
+    SCORINGS,
     Arm,
     BaselineArm,
     Case,
     Chunk,
     ModelArm,
+    Style,
     call_seed,
     few_shot_arm,
     pick_examples,
     plan_test,
     plan_validation,
     sample,
-    shots_to_try,
+    styles_to_try,
     timed_alone,
     wording,
 )
 from app.errors import Conflict, DeadlineExceeded, Overloaded, Unavailable
+from app.inference.schemas import Scoring
 
 ARM = Arm(name="plain", kind="general", model="plain@1", digest="d" * 64)
 LABELS = ("auto", "home", "travel")
@@ -61,11 +67,24 @@ def test_examples_take_labels_in_turn_and_run_out_gracefully() -> None:
     assert pick_examples([], LABELS, 64, seed=0) == []
 
 
-def test_numbers_of_examples_to_try_never_exceed_what_fits() -> None:
-    assert shots_to_try(0) == []
-    assert shots_to_try(3) == [3]
-    assert shots_to_try(4) == [4]
-    assert shots_to_try(14) == [4, 8, 14]
+def test_a_general_model_is_asked_in_each_way_of_scoring_with_numbers_of_examples_that_fit() -> None:
+    assert styles_to_try(ARM) == [Style(0, "sum"), Style(0, "mean"), Style(0, "calibrated")]
+    few_shot = few_shot_arm(ARM)
+    assert styles_to_try(few_shot, 0) == []
+    assert [style.shots for style in styles_to_try(few_shot, 3)] == [3, 3, 3]
+    assert [style.shots for style in styles_to_try(few_shot, 14)][::3] == [4, 8, 14]
+
+
+def test_a_custom_model_is_asked_as_it_was_trained() -> None:
+    assert styles_to_try(replace(ARM, kind="custom")) == [Style()]
+
+
+@given(st.integers(0, 999), st.sampled_from(SCORINGS))
+def test_a_condition_of_validation_tells_its_style(shots: int, scoring: Scoring) -> None:
+    style = Style(shots, scoring)
+    assert Style.of(style.condition) == style
+    assert len(style.condition) <= 32  # the column's width
+    assert Style.of("base") == Style.of("rerun-3") == Style()
 
 
 # ---- Plan
@@ -87,11 +106,13 @@ def test_a_small_test_is_halved_and_one_request_at_a_time_times_all() -> None:
     assert timed_alone(1, 4) == 0
 
 
-def test_few_shot_arms_are_validated_once_per_number_of_examples() -> None:
-    assert [chunk.condition for chunk in plan_validation(ARM, range(10), [], 4)] == ["validation"]
-    few_shot = few_shot_arm(ARM)
-    assert few_shot.name == "plain few-shot"
-    assert [chunk.condition for chunk in plan_validation(few_shot, range(10), [4, 8], 4)] == ["validation-4", "validation-8"]
+def test_validation_is_answered_once_per_style() -> None:
+    styles = [Style(4, "sum"), Style(8, "mean")]
+    chunks = plan_validation(few_shot_arm(ARM), range(30), styles, 4)
+    assert Counter(chunk.condition for chunk in chunks for _ in chunk.cases) == {
+        "validation-4-sum": 30,
+        "validation-8-mean": 30,
+    }
 
 
 def test_sampled_calls_differ_between_cases_and_reruns_but_not_when_asked_again() -> None:

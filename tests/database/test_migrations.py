@@ -37,6 +37,22 @@ def test_upgrading_twice_changes_nothing(database_url: str) -> None:
         assert opened.scalar(text("SELECT count(*) FROM worker")) == 1
 
 
+def test_what_was_logged_before_is_said_to_be_compared_by_the_sum(empty_database_url: str) -> None:
+    with connection(empty_database_url) as opened:
+        command.upgrade(config(opened), "0001")
+        opened.execute(
+            text(
+                "INSERT INTO classification (id, created_at, request_id, position, model, version, digest, input, prompt, "
+                "label, probabilities, label_mass, margin, prompt_tokens, total_ms) VALUES "
+                "('dec_1', '2026-01-01 00:00:00', 'cls_1', 0, 'general', 1, 'd', 'a', 'a', 'fire', '{}', 0.5, 0.1, 3, 1.0)"
+            )
+        )
+    assert state(empty_database_url) == "behind"
+    upgrade(empty_database_url)
+    with connection(empty_database_url) as opened:
+        assert opened.execute(text("SELECT id, scoring FROM classification")).all() == [("dec_1", "sum")]
+
+
 def test_downgrading_leaves_nothing_behind(database_url: str) -> None:
     with connection(database_url) as opened:
         command.downgrade(config(opened), "base")
@@ -50,7 +66,7 @@ def test_a_database_of_a_newer_version_is_refused(database_url: str) -> None:
     with connection(database_url) as opened:
         opened.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     assert state(database_url) == "newer"
-    with pytest.raises(SetupError, match=r"newer Versus .revision 9999; this one knows up to 0001.*Start the newer version"):
+    with pytest.raises(SetupError, match=r"newer Versus .revision 9999; this one knows up to \d{4}.*Start the newer version"):
         upgrade(database_url)
 
 

@@ -10,13 +10,14 @@ from starlette.testclient import TestClient
 
 from app.catalog.catalog import Catalog
 from app.catalog.prompts import as_messages, classification_prompt
+from app.database.tables import Classification
 from app.engines.base import ScoreRequest
 from app.engines.fake import FakeEngine
 from app.inference.labels import Question
 from app.inference.tasks import TaskPrompt
 from app.settings import Settings
 from tests.fakes import FallingEngine, serve_with
-from tests.inference.conftest import Start
+from tests.inference.conftest import Rows, Start
 
 LABELS = ["water", "fire", "theft"]
 
@@ -216,3 +217,22 @@ def test_damaged_weights_are_an_error_not_a_label(start: Start, monkeypatch: pyt
 
     assert "general@1" in error["message"]
     assert "damaged" in error["message"]
+
+
+def test_labels_are_compared_as_asked_and_the_log_tells_how(client: TestClient, rows: Rows) -> None:
+    labels = ["fire", "water damage of a ground floor"]
+    asked = [
+        classify(client, model="general", input="a pipe burst", labels=labels, **more)[0]
+        for more in ({}, {"scoring": "sum"}, {"scoring": "mean"}, {"scoring": "calibrated"})
+    ]
+
+    plain, by_sum, by_mean, calibrated = (result["probabilities"] for result in asked)
+    assert plain == by_sum
+    assert len({tuple(one.values()) for one in (by_sum, by_mean, calibrated)}) == 3
+    assert len({result["label_mass"] for result in asked}) == 1
+    assert [row.scoring for row in rows(client, Classification)][-4:] == ["sum", "sum", "mean", "calibrated"]
+
+
+def test_scoring_is_not_for_generated_answers(client: TestClient) -> None:
+    error = refused(client, 422, model="general", input="a", labels=LABELS, mode="generate", scoring="mean")
+    assert error["param"] == "scoring"

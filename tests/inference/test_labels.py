@@ -1,26 +1,10 @@
-"""Log-likelihoods become a decision, and words become a label or none."""
-
-import math
-from pathlib import Path
+"""Words become a label or none."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from app.catalog.catalog import Catalog, ModelVersion
-from app.inference.classify import decide
 from app.inference.labels import read_label
-from app.inference.wire import BrokenWeights
-from tests.fakes import make_fake
 
 LABELS = ("water", "water damage", "fire", "Theft of a car", "日本")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> ModelVersion:
-    root: Path = tmp_path_factory.mktemp("models")
-    make_fake(root)
-    return Catalog([root]).find("general")
 
 
 @pytest.mark.parametrize(
@@ -57,47 +41,3 @@ def test_labels_with_signs_of_patterns_are_only_text() -> None:
     assert read_label("I say c++.", ("c++", "c")) == "c++"
     assert read_label("a.b", ("a.b", "axb")) == "a.b"
     assert read_label("it is axb", ("a.b", "axb")) == "axb"
-
-
-def test_probabilities_are_the_shares_of_the_label_mass(model: ModelVersion) -> None:
-    decision = decide(["a", "b", "c"], [math.log(0.1), math.log(0.3), math.log(0.2)], model)
-
-    assert decision.label == "b"
-    assert decision.probabilities == pytest.approx({"a": 1 / 6, "b": 1 / 2, "c": 1 / 3})
-    assert decision.label_mass == pytest.approx(0.6)
-    assert decision.margin == pytest.approx(1 / 2 - 1 / 3)
-
-
-def test_ties_go_to_the_first_label(model: ModelVersion) -> None:
-    decision = decide(["a", "b", "c"], [-2.0, -1.0, -1.0], model)
-
-    assert (decision.label, decision.margin) == ("b", 0.0)
-
-
-@pytest.mark.parametrize("lowest", [-2000.0, -math.inf])
-def test_labels_too_unlikely_for_a_float_still_have_probabilities(lowest: float, model: ModelVersion) -> None:
-    decision = decide(["a", "b"], [lowest, lowest], model)
-
-    assert decision.probabilities == {"a": 0.5, "b": 0.5}
-    assert (decision.label, decision.label_mass) == ("a", 0.0)
-
-
-def test_a_single_label_has_all_the_probability_but_not_all_the_mass(model: ModelVersion) -> None:
-    decision = decide(["a"], [-1.0], model)
-
-    assert (decision.probabilities, decision.margin) == ({"a": 1.0}, 1.0)
-    assert decision.label_mass == pytest.approx(math.exp(-1))
-
-
-def test_scores_that_are_no_numbers_are_an_error_that_names_the_model(model: ModelVersion) -> None:
-    with pytest.raises(BrokenWeights, match=r"general@1.*damaged"):
-        decide(["a", "b"], [math.nan, -1.0], model)
-
-
-@given(st.lists(st.floats(max_value=0, min_value=-1e6), min_size=1, max_size=30))
-def test_decisions_hold_only_numbers_between_0_and_1(model: ModelVersion, scores: list[float]) -> None:
-    decision = decide([str(at) for at in range(len(scores))], scores, model)
-
-    assert math.fsum(decision.probabilities.values()) == pytest.approx(1)
-    assert all(0 <= one <= 1 for one in [*decision.probabilities.values(), decision.label_mass, decision.margin])
-    assert decision.probabilities[decision.label] == max(decision.probabilities.values())

@@ -41,22 +41,25 @@ HARMLESS = {
 # Initialisations that change the base's weights, which other variants share.
 CHANGES_BASE = {"pissa", "olora", "corda", "loftq", "lora_ga"}
 
-TENSOR = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<half>[AB])(?:\.default)?\.weight")
+TENSOR = re.compile(
+    r"base_model\.model\.(?P<module>.+)\.lora_(?:(?P<half>[AB])(?:\.default)?\.weight|embedding_(?P<column>[AB])(?:\.default)?)"
+)
 
 Halves = tuple[Tensor, Tensor]  # A [rank, in], B [out, rank] times the scale
 
 
-class AdaptedLinear(nn.Module):
-    """A linear layer with the update of each adapter: A [slots, rank, in], B [slots, out, rank]; slot 0 is zero."""
+class Adapted(nn.Module):
+    """A layer of the base with the update of each adapter: A [slots, rank, in], B [slots, out, rank]; slot 0 is zero."""
 
-    def __init__(self, linear: nn.Linear, network: Network) -> None:
+    def __init__(self, layer: nn.Linear | nn.Embedding, network: Network) -> None:
         super().__init__()
-        self.linear = linear
+        self.layer = layer
         self._network = [network]  # in a list, so that torch does not take it for a part of the layer
-        weight = linear.weight
+        taken, given = sizes(layer)
+        weight = layer.weight
         self._ranks = [0]  # of each slot; computing with the padding would change the order of sums, and so their last bits
-        self.a = torch.zeros(1, 1, linear.in_features, dtype=weight.dtype, device=weight.device)
-        self.b = torch.zeros(1, linear.out_features, 1, dtype=weight.dtype, device=weight.device)
+        self.a = torch.zeros(1, 1, taken, dtype=weight.dtype, device=weight.device)
+        self.b = torch.zeros(1, given, 1, dtype=weight.dtype, device=weight.device)
 
     def put(self, slot: int, a: Tensor, b: Tensor) -> None:
         """Set a slot's update, with room for its rank and number."""
@@ -77,19 +80,44 @@ class AdaptedLinear(nn.Module):
             self._ranks[slot] = 0
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [1, tokens, in] in the order of the step's plan."""
-        out: Tensor = self.linear(x)
+        """x [1, tokens, in], or token ids [1, tokens], in the order of the step's plan."""
+        out: Tensor = self.layer(x)
         plan = self._network[0].plan
         # One token per row, each with its own adapter: two products for all rows whose updates have one rank.
         for rank in {*(self._ranks[slot] for slot in plan.slots)} - {0}:
             rows = [row for row, slot in enumerate(plan.slots) if self._ranks[slot] == rank]
             slots = [plan.slots[row] for row in rows]
-            low = torch.bmm(self.a[slots, :rank], x[0, rows, :, None])
+            low = self._low_rows(x[0, rows], slots, rank)
             out[0, rows] += torch.bmm(self.b[slots, :, :rank], low)[..., 0]
         for start, stop, slot in plan.runs:
             if rank := self._ranks[slot]:
-                out[0, start:stop] += (x[0, start:stop] @ self.a[slot, :rank].T) @ self.b[slot, :, :rank].T
+                out[0, start:stop] += self._low(x[0, start:stop], slot, rank) @ self.b[slot, :, :rank].T
         return out
+
+    def _low_rows(self, x: Tensor, slots: list[int], rank: int) -> Tensor:
+        """Each row times its own A: [rows, rank, 1]."""
+        return torch.bmm(self.a[slots, :rank], x[..., None])
+
+    def _low(self, x: Tensor, slot: int, rank: int) -> Tensor:
+        """All rows times one A: [rows, rank]."""
+        return x @ self.a[slot, :rank].T
+
+
+class AdaptedEmbedding(Adapted):
+    """The input embedding, where a product with A is a look-up of its columns."""
+
+    def _low_rows(self, x: Tensor, slots: list[int], rank: int) -> Tensor:
+        return torch.stack([self.a[slot, :rank, token] for slot, token in zip(slots, x.tolist(), strict=True)])[..., None]
+
+    def _low(self, x: Tensor, slot: int, rank: int) -> Tensor:
+        return self.a[slot, :rank, x].T
+
+
+def sizes(layer: nn.Linear | nn.Embedding) -> tuple[int, int]:
+    """What a layer takes and what it gives; an embedding takes a token of the vocabulary."""
+    if isinstance(layer, nn.Embedding):
+        return layer.num_embeddings, layer.embedding_dim
+    return layer.in_features, layer.out_features
 
 
 def _resized(tensor: Tensor, shape: tuple[int, int, int]) -> Tensor:
@@ -104,7 +132,7 @@ class Adapters:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._layers: dict[str, AdaptedLinear] = {}
+        self._layers: dict[str, Adapted] = {}
         self._slots: dict[str, int] = {}
 
     def __contains__(self, digest: str) -> bool:
@@ -131,9 +159,11 @@ class Adapters:
             self._layers[name].put(slot, a, b)
         self._slots[variant.digest] = slot
 
-    def _adapt(self, name: str, slot: int) -> AdaptedLinear:
+    def _adapt(self, name: str, slot: int) -> Adapted:
         parent, _, child = name.rpartition(".")
-        layer = AdaptedLinear(self._network.module.get_submodule(name), self._network)  # type: ignore[arg-type]
+        plain = self._network.module.get_submodule(name)
+        kind = AdaptedEmbedding if isinstance(plain, nn.Embedding) else Adapted
+        layer = kind(plain, self._network)  # type: ignore[arg-type]
         last = max(slot, *self._slots.values()) if self._slots else slot
         layer.put(last, layer.a[0, :0], layer.b[0, :, :0])
         setattr(self._network.module.get_submodule(parent), child, layer)
@@ -152,8 +182,8 @@ def read_adapter(variant: ModelVersion, module: nn.Module) -> dict[str, Halves]:
     for name, tensor in _read_weights(variant).items():
         match = TENSOR.fullmatch(name)
         if match is None:
-            raise _bad(variant, f"{WEIGHTS} holds {name}, which is no LoRA update of a linear layer; serve it as a full model")
-        halves.setdefault(match["module"], {})[match["half"]] = tensor
+            raise _bad(variant, f"{WEIGHTS} holds {name}, which is no LoRA update; serve it as a full model")
+        halves.setdefault(match["module"], {})[match["half"] or match["column"]] = tensor
     if not halves:
         raise _bad(variant, f"{WEIGHTS} is empty")
     head = module.get_output_embeddings()  # type: ignore[operator]
@@ -167,16 +197,17 @@ def _checked(
         layer = module.get_submodule(name)
     except AttributeError:
         raise _bad(variant, f"the base has no layer {name}") from None
-    layer = layer.linear if isinstance(layer, AdaptedLinear) else layer
-    if not isinstance(layer, nn.Linear):
-        raise _bad(variant, f"{name} is a {type(layer).__name__}, and only linear layers are adapted here")
+    layer = layer.layer if isinstance(layer, Adapted) else layer
+    if not isinstance(layer, nn.Linear | nn.Embedding):
+        raise _bad(variant, f"{name} is a {type(layer).__name__}, and only linear layers and embeddings are adapted here")
     if layer is head:
         raise _bad(variant, f"it adapts the output layer {name}; train it without, or serve it as a full model")
     if set(found) != {"A", "B"}:
         raise _bad(variant, f"{name} has only one half of its update")
     a, b = found["A"].float(), found["B"].float()
     rank = _by_pattern(name, config.get("rank_pattern"), config["r"])
-    wanted = ((rank, layer.in_features), (layer.out_features, rank))
+    taken, given = sizes(layer)
+    wanted = ((rank, taken), (given, rank))
     if (a.shape, b.shape) != wanted:
         raise _bad(variant, f"{name} has shapes {(*a.shape,)} and {(*b.shape,)} where rank {rank} and the base need {wanted}")
     if not (a.isfinite().all() and b.isfinite().all()):

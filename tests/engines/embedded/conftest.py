@@ -34,7 +34,7 @@ def one_thread() -> Iterator[None]:
 def make_adapter(root: Path, base: ModelVersion, name: str, *, seed: int, **options: Any) -> Path:
     """Write an adapter with random updates, large enough to change what the model says, in PEFT's own layout."""
     model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
-    with torch.random.fork_rng(devices=[]), lora._no_old_names():
+    with torch.random.fork_rng(devices=[]), lora._quietly():
         torch.manual_seed(seed)
         adapted = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **({"target_modules": "all-linear"} | options)))
         for key, weight in adapted.named_parameters():
@@ -64,7 +64,16 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     make_tiny_general(root, seed=1, name="full")
     base = Catalog([root]).find("general")
     make_adapter(root, base, "adapter-a", seed=1, r=4, lora_alpha=8)
-    make_adapter(root, base, "adapter-b", seed=2, r=3, lora_alpha=7, target_modules=["q_proj", "down_proj"], use_rslora=True)
+    make_adapter(
+        root,
+        base,
+        "adapter-b",
+        seed=2,
+        r=3,
+        lora_alpha=7,
+        target_modules=["embed_tokens", "q_proj", "down_proj"],
+        use_rslora=True,
+    )
     catalog = Catalog([root])
     assert {version.name for version in catalog.versions()} == {"general", "full", "adapter-a", "adapter-b"}
     return catalog

@@ -133,7 +133,7 @@ def first(tensors: Tensors, half: str = "lora_A") -> str:
         (lambda t, c: t.clear(), "is empty"),
         (rename("layers.1.", "layers.7."), "the base has no layer model.layers.7"),
         (rename("self_attn.q_proj", "input_layernorm"), "input_layernorm is a LlamaRMSNorm"),
-        (rename("layers.0.self_attn.q_proj", "embed_tokens"), "embed_tokens is a Embedding"),
+        (rename("layers.0.self_attn.q_proj", "embed_tokens"), r"embed_tokens has shapes \(4, 32\)"),
         (
             lambda t, c: t.update({"base_model.model.model.embed_tokens.weight": torch.zeros(401, 32)}),
             "serve it as a full model",

@@ -55,10 +55,16 @@ class Output:
 
 
 Ask = Callable[[Output, ModelVersion], Awaitable[None]]
+Tell = Callable[[Output, str | None], None]  # the next part of a model's text; None: the output is complete
 
 
-async def compare(body: CompareIn, serving: Serving) -> ComparisonOut:
-    """Raises VersusError for what is wrong with the request as a whole, and NotFound when no model, or no task, is known."""
+def tell_nobody(output: Output, text: str | None) -> None:
+    """For an answer that is read when it is whole."""
+
+
+async def compare(body: CompareIn, serving: Serving, tell: Tell = tell_nobody) -> ComparisonOut:
+    """Raises VersusError for what is wrong with the request as a whole, and NotFound when no model, or no task, is known; then
+    `tell` was told nothing."""
     _check(body)
     comparison_id = new_id("cmp")
     if body.input is not None:
@@ -75,23 +81,25 @@ async def compare(body: CompareIn, serving: Serving) -> ComparisonOut:
             max_tokens=body.max_tokens or MAX_TOKENS,
             seed=draw_seed() if body.seed is None else body.seed,
         )
-        ask = _generating(prompt, sampling, comparison_id, serving)
+        ask = _generating(prompt, sampling, comparison_id, serving, tell)
     outputs = [Output(name, position) for position, name in enumerate(body.models)]
     try:
-        await asyncio.gather(*(_answer(output, ask, serving) for output in outputs))
+        await asyncio.gather(*(_answer(output, ask, serving, tell) for output in outputs))
     except asyncio.CancelledError:
         # What was produced is logged, even though nobody reads it.
         for output in outputs:
             output.error = output.error or (None if output.detail else ClientLeft())
         await _log(comparison_id, body, sampling, outputs, serving)
         raise
-    errors = [output.error for output in outputs]
-    if isinstance(errors[0], NotFound) and all(isinstance(error, NotFound) for error in errors):
-        raise errors[0]
+    unknown = [output for output in outputs if isinstance(output.error, NotFound)]
+    if len(unknown) == len(outputs) and unknown[0].error is not None:
+        raise unknown[0].error
+    for output in unknown:
+        tell(output, None)
     return await _log(comparison_id, body, sampling, outputs, serving)
 
 
-async def _answer(output: Output, ask: Ask, serving: Serving) -> None:
+async def _answer(output: Output, ask: Ask, serving: Serving, tell: Tell) -> None:
     """Fills the output; a failure is its own."""
     try:
         output.model = serving.catalog.find(output.name)
@@ -104,15 +112,18 @@ async def _answer(output: Output, ask: Ask, serving: Serving) -> None:
     except Exception:
         log.exception("a model failed in a comparison", model=output.name)
         output.error = VersusError("Something failed that should not have; the service's log tells what.")
+    if not isinstance(output.error, NotFound):
+        tell(output, None)
 
 
-def _generating(prompt: Prompt, sampling: Sampling, comparison_id: str, serving: Serving) -> Ask:
+def _generating(prompt: Prompt, sampling: Sampling, comparison_id: str, serving: Serving, tell: Tell) -> Ask:
     async def ask(output: Output, model: ModelVersion) -> None:
         output.generations = Generations(serving, "compare", comparison_id, [GenerateRequest(model, prompt, sampling)])
         (answer,) = output.generations.answers
         answer.position = output.position
         try:
-            await output.generations.produce(answer)
+            async for text in output.generations.produce(answer):
+                tell(output, text)
         finally:
             output.text = storable(answer.text) if answer.pieces or answer.done else None
         done = done_of(answer)
@@ -154,7 +165,7 @@ async def _log(
         agreement=agreement(words),
         first_divergence=None if divergence is None else {"index": divergence[0], "words": divergence[1]},
     )
-    rows = [_row(comparison_id, output) for output in outputs]
+    rows = [output_row(comparison_id, output) for output in outputs]
     more = [logged for output in outputs for logged in _beside(comparison_id, body.task, output)]
     await to_the_end(store.add(serving.database, comparison, rows, more))
     return ComparisonOut.of(comparison, rows)
@@ -169,7 +180,8 @@ def _beside(comparison_id: str, task: str | None, output: Output) -> list[Base]:
     return [] if output.scored is None else [row(output.scored, task, comparison_id, output.position)]
 
 
-def _row(comparison_id: str, output: Output) -> ComparisonOutput:
+def output_row(comparison_id: str, output: Output) -> ComparisonOutput:
+    """What is logged of an output."""
     return ComparisonOutput(
         comparison_id=comparison_id,
         position=output.position,
@@ -199,9 +211,8 @@ def _prompt(body: CompareIn, serving: Serving) -> Prompt:
 
 def _check(body: CompareIn) -> None:
     """Raises InvalidRequest for what is not supported yet, Unprocessable for fields that do not go together."""
-    for name in ("stream", "blind"):
-        if getattr(body, name):
-            raise InvalidRequest(f"{name} is not supported yet for comparisons; leave it out.", param=name)
+    if body.blind:
+        raise InvalidRequest("blind is not supported yet for comparisons; leave it out.", param="blind")
     given = [name for name in ("messages", "prompt", "input") if getattr(body, name) is not None]
     if len(given) != 1:
         raise Unprocessable(

@@ -1,5 +1,6 @@
 """Comparisons over HTTP: make one, list them, read one, export all."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -8,8 +9,10 @@ from fastapi.responses import StreamingResponse
 from app.comparisons import export, store
 from app.comparisons.compare import compare
 from app.comparisons.schemas import CompareIn, ComparisonListOut, ComparisonOut
+from app.comparisons.stream import stream
 from app.deps import DatabaseDep, SessionDep
 from app.inference.deps import ServingDep
+from app.inference.routes import EventStream
 from app.inference.together import while_connected
 
 router = APIRouter(prefix="/v1", tags=["comparisons"])
@@ -17,10 +20,21 @@ router = APIRouter(prefix="/v1", tags=["comparisons"])
 EXPORTS = {"jsonl": ("application/jsonl", export.to_jsonl), "csv": ("text/csv; charset=utf-8", export.to_csv)}
 
 
-@router.post("/compare")
-async def create_comparison(body: CompareIn, request: Request, serving: ServingDep) -> ComparisonOut:
+@router.post("/compare", response_model=None, responses={200: {"model": ComparisonOut}})
+async def create_comparison(body: CompareIn, request: Request, serving: ServingDep) -> ComparisonOut | EventStream:
     """Gives one input to several models at once. A model that fails has its own error; the others answer."""
-    return await while_connected(request.receive, compare(body, serving))
+    if not body.stream:
+        return await while_connected(request.receive, compare(body, serving))
+    events = stream(body, serving)
+    # What fails before the first event is a plain error answer.
+    first = await while_connected(request.receive, anext(events))
+    return EventStream(_behind(first, events), events)
+
+
+async def _behind(first: str, events: AsyncIterator[str]) -> AsyncIterator[str]:
+    yield first
+    async for event in events:
+        yield event
 
 
 @router.get("/comparisons")

@@ -26,7 +26,11 @@ class CompareIn(In):
     max_tokens: Count | None = Field(default=None, description="256 unless told")
     stop: Stop | None = None
     seed: Seed | None = Field(default=None, description="the same for every model; none: the server draws one")
-    stream: bool | None = Field(default=None, description="not supported yet")
+    stream: bool | None = Field(
+        default=None,
+        description="server-sent events: delta, the next part of a model's text; output, a model's whole answer; at the end "
+        "comparison, the logged whole",
+    )
     blind: bool | None = Field(default=None, description="not supported yet")
 
 
@@ -61,6 +65,14 @@ class OutputOut(BaseModel):
         return cls.model_validate(
             columns | (output.detail or {}) | {"usage": output.usage, "timing": output.timing, "error": output.error}
         )
+
+
+class DeltaOut(BaseModel):
+    """The next part of one model's text, as a stream's event."""
+
+    index: int = Field(description="of the output")
+    model: str
+    text: str
 
 
 class DivergenceOut(BaseModel):

@@ -1,7 +1,7 @@
 """Insurance claims without end: facts that meet chosen rules of the policy, told as claim files tell them.
 
-Held out by construction: each split has its own phrases and names (claims_phrases.py, claims_stories.py) and its own
-combinations of rules (claims_facts.py).
+Held out by construction: each split has its own phrases and names (claims_causes.py, claims_stories.py, claims_phrases.py)
+and its own combinations of rules (claims_facts.py).
 """
 
 import random
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from app.domains import claims_phrases as phrases
+from app.domains.claims_causes import CAUSES
 from app.domains.claims_facts import CIRCUMSTANCES, Combination, combinations_of, facts_of
 from app.domains.claims_language import (
     DATE_WEIGHTS,
@@ -28,7 +29,7 @@ from app.domains.claims_language import (
     vary,
 )
 from app.domains.claims_rules import TYPES, ClaimType, Facts, Outcome, decide
-from app.domains.claims_stories import CAUSES, EFFECTS, TRAPS, Trap
+from app.domains.claims_stories import EFFECTS, TRAPS, Trap
 
 OUTCOME_WEIGHTS: dict[Outcome, int] = {"approve": 40, "refer": 32, "decline": 28}
 TYPE_WEIGHTS = (13, 8, 9, 10, 10, 7, 11, 6, 7, 6, 7, 6)  # in the order of TYPES

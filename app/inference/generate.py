@@ -65,7 +65,7 @@ class Generations:
     async def complete(self) -> list[Answer]:
         """Every answer, whole; logged in one transaction. Raises the first failure, after what was produced is logged."""
         try:
-            await together(map(self.produce, self.answers), self._serving.settings, self._serving.at_once)
+            await together(map(self._whole, self.answers), self._serving.settings, self._serving.at_once)
         except BaseException as error:
             self._fail(error)
             raise
@@ -112,11 +112,16 @@ class Generations:
         finally:
             await to_the_end(self._end(tasks))
 
-    async def produce(self, answer: Answer) -> None:
-        """Runs one answer to its end; logs nothing."""
+    async def produce(self, answer: Answer) -> AsyncGenerator[str, None]:
+        """Runs one answer to its end and gives its text as it comes; logs nothing."""
         async with aclosing(self._events(answer)) as events:
-            async for _ in events:
-                pass
+            async for event in events:
+                if isinstance(event, Piece) and event.text and not event.echoed:
+                    yield event.text
+
+    async def _whole(self, answer: Answer) -> None:
+        async for _ in self.produce(answer):
+            pass
 
     async def _events(self, answer: Answer) -> AsyncGenerator[Event, None]:
         engine = self._serving.engines.of(answer.request.model)

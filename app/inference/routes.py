@@ -60,7 +60,7 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, content: AsyncIterator[str], source: Events) -> None:
+    def __init__(self, content: AsyncIterator[str], source: AsyncGenerator[Any, None]) -> None:
         super().__init__(content, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
         self._source = source
 

@@ -164,8 +164,9 @@ def test_a_comparison_its_outputs_and_its_generations_are_logged_together(start:
         assert client.get(f"/v1/comparisons/{compared['id']}").json() == compared
 
 
+@pytest.mark.parametrize("stream", [False, True])
 def test_a_caller_who_leaves_stops_all_models_and_what_they_produced_is_logged(
-    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool
 ) -> None:
     serve_with(monkeypatch, SlowEngine)
     monkeypatch.setattr(SlowEngine, "events", 0)
@@ -174,7 +175,8 @@ def test_a_caller_who_leaves_stops_all_models_and_what_they_produced_is_logged(
 
     with serve(create_app(settings)) as url:
         caller = http.client.HTTPConnection(url.removeprefix("http://"))
-        body = json.dumps({"models": ["general", "nobody"], "prompt": "covered ", "temperature": 0})
+        asked = {"models": ["general", "nobody"], "prompt": "covered ", "temperature": 0, "stream": stream}
+        body = json.dumps(asked)
         caller.request("POST", "/v1/compare", body, {"Content-Type": "application/json"})
         while SlowEngine.events < 3:
             time.sleep(0.01)
@@ -191,7 +193,6 @@ def test_a_caller_who_leaves_stops_all_models_and_what_they_produced_is_logged(
 @pytest.mark.parametrize(
     ("body", "status", "param"),
     [
-        ({"prompt": "x", "stream": True}, 400, "stream"),
         ({"prompt": "x", "blind": True}, 400, "blind"),
         ({}, 422, "messages"),
         ({"prompt": "x", "input": "y", "labels": LABELS}, 422, "input"),
@@ -232,3 +233,61 @@ def test_a_task_that_no_model_knows_is_not_found_and_one_that_some_know_is_their
     known, unknown = compare(client, models=["claims", "short"], input="x", task="kind-of-loss")["outputs"]
     assert known["label"] in LABELS
     assert unknown["error"] is not None
+
+
+# ---- Streams
+
+
+def events_of(text: str) -> list[tuple[str, Any]]:
+    """(kind, data) of each event; the last one has no kind."""
+    found = []
+    for block in text.strip().split("\n\n"):
+        *kind, data = block.split("\n")
+        said = data.removeprefix("data: ")
+        found.append((kind[0].removeprefix("event: ") if kind else "", said if said == "[DONE]" else json.loads(said)))
+    return found
+
+
+def streamed(client: TestClient, **body: Any) -> list[tuple[str, Any]]:
+    answer = client.post("/v1/compare", json={"models": MODELS, "stream": True} | body)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    return events_of(answer.text)
+
+
+def test_a_stream_tells_each_text_as_it_comes_and_ends_with_what_is_logged(client: TestClient) -> None:
+    events = streamed(client, **ASK)
+
+    assert events[-1] == ("", "[DONE]")
+    kind, whole = events[-2]
+    assert kind == "comparison"
+    assert client.get(f"/v1/comparisons/{whole['id']}").json() == whole
+    assert [output["text"] for output in whole["outputs"]] == [output["text"] for output in compare(client, **ASK)["outputs"]]
+    for index, output in enumerate(whole["outputs"]):
+        parts = [data["text"] for kind, data in events if kind == "delta" and data["index"] == index]
+        assert len(parts) > 1
+        assert "".join(parts) == output["text"]
+    told = {data["model"]: data for kind, data in events if kind == "output"}
+    assert told == {output["model"]: output for output in whole["outputs"]}
+    # Side by side: the second model does not wait for the first.
+    first_words = [data["index"] for kind, data in events if kind == "delta"][:4]
+    assert set(first_words) == {0, 1}
+
+
+def test_a_stream_of_labels_has_outputs_and_a_model_that_fails_has_its_error(client: TestClient) -> None:
+    events = streamed(client, models=["general", "nobody", "claims"], input="a pipe burst", labels=LABELS)
+
+    kinds = [kind for kind, _ in events]
+    assert sorted(kinds[:-2]) == ["output"] * 3
+    whole = events[-2][1]
+    assert [bool(output["error"]) for output in whole["outputs"]] == [False, True, False]
+    assert {data["model"] for kind, data in events if kind == "output" and data["error"]} == {"nobody"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [({"prompt": "x", "input": "y"}, 422), ({"prompt": "x", "models": ["nobody", "noone"]}, 404)]
+)
+def test_what_is_wrong_with_a_streamed_request_is_a_plain_error(client: TestClient, body: dict[str, Any], status: int) -> None:
+    answer = client.post("/v1/compare", json={"models": MODELS, "stream": True} | body)
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"]

@@ -13,7 +13,7 @@ import pytest
 
 from app.benchmarks.baselines import TfidfLogistic, most_likely
 from app.benchmarks.scorers import accuracy
-from app.domains import claims_phrases, claims_stories
+from app.domains import claims_causes, claims_phrases, claims_stories
 from app.domains.claims import Claim, claims
 from app.domains.claims_facts import CIRCUMSTANCES, combinations_of, outcome_of
 from app.domains.claims_language import SPLITS, Pool, Split
@@ -199,7 +199,7 @@ def test_many_texts_use_shorthand_or_have_typos_or_sound_like_another_type(made:
 def pools() -> list[Pool]:
     """Every pool of phrases there is."""
     found: list[Pool] = []
-    for value in [*vars(claims_phrases).values(), *vars(claims_stories).values()]:
+    for value in [*vars(claims_phrases).values(), *vars(claims_causes).values(), *vars(claims_stories).values()]:
         members = value.values() if isinstance(value, dict) else [value]
         found += [member for member in members if isinstance(member, Pool)]
     return found + [trap.phrases for trap in claims_stories.TRAPS]

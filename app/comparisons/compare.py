@@ -17,10 +17,10 @@ from app.engines.base import GenerateRequest, Prompt, Sampling
 from app.errors import InvalidRequest, NotFound, Unprocessable, VersusError
 from app.inference.asked import chat_messages, draw_seed, sampling_of
 from app.inference.classify import Scored, finished, row, score, scored_timing, scored_usage
-from app.inference.generate import Generations, storable
+from app.inference.generate import Generations, logged_sampling, storable
 from app.inference.limits import check_labels, check_prompt
 from app.inference.questions import question_for
-from app.inference.schemas import ClassifyIn
+from app.inference.schemas import ClassifyIn, SamplingIn
 from app.inference.serving import Serving
 from app.inference.together import ClientLeft, to_the_end, too_slow
 from app.inference.wire import done_of, timing, usage
@@ -74,12 +74,7 @@ async def compare(body: CompareIn, serving: Serving, tell: Tell = tell_nobody) -
     else:
         prompt = _prompt(body, serving)
         sampling = sampling_of(
-            temperature=body.temperature,
-            top_p=body.top_p,
-            top_k=body.top_k,
-            stop=body.stop,
-            max_tokens=body.max_tokens or MAX_TOKENS,
-            seed=draw_seed() if body.seed is None else body.seed,
+            body, max_tokens=body.max_tokens or MAX_TOKENS, seed=draw_seed() if body.seed is None else body.seed
         )
         ask = _generating(prompt, sampling, comparison_id, serving, tell)
     outputs = [Output(name, position) for position, name in enumerate(body.models)]
@@ -160,7 +155,7 @@ async def _log(
         created_at=now(),
         kind="classify" if sampling is None else "generate",
         input=body.model_dump(include={"messages", "prompt", "input", "labels", "task"}, exclude_none=True),
-        sampling={} if sampling is None else _without_seed(sampling),
+        sampling={} if sampling is None else logged_sampling(sampling),
         seed=None if sampling is None else sampling.seed,
         agreement=agreement(words),
         first_divergence=None if divergence is None else {"index": divergence[0], "words": divergence[1]},
@@ -197,10 +192,6 @@ def output_row(comparison_id: str, output: Output) -> ComparisonOutput:
     )
 
 
-def _without_seed(sampling: Sampling) -> dict[str, Any]:
-    return {name: value for name, value in vars(sampling).items() if name != "seed"}
-
-
 def _prompt(body: CompareIn, serving: Serving) -> Prompt:
     if body.messages is not None:
         return chat_messages(body.messages, serving.settings)
@@ -225,6 +216,6 @@ def _check(body: CompareIn) -> None:
     if body.input is None and labelled:
         raise Unprocessable(f"labels and task go with input, not with {given[0]}.", param="labels" if body.labels else "task")
     if body.input is not None:
-        for name in ("temperature", "top_p", "top_k", "max_tokens", "stop"):
+        for name in sorted({"max_tokens", *SamplingIn.model_fields} - {"seed"}):
             if getattr(body, name) is not None:
                 raise Unprocessable(f"{name} does nothing when labels are scored; leave it out.", param=name)

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.database.tables import Comparison, ComparisonOutput
-from app.inference.fields import Count, In, Labels, ModelNames, Seed, SomeText, Stop, TaskName, Temperature, TopK, TopP
-from app.inference.schemas import MessageIn, PromptText
+from app.inference.fields import Count, Labels, ModelNames, Seed, SomeText, TaskName
+from app.inference.schemas import MessageIn, PromptText, SamplingIn
 from app.inference.wire import TimingOut, UsageOut
 
 
-class CompareIn(In):
+class CompareIn(SamplingIn):
     """`POST /v1/compare`: one of `messages`, `prompt` (taken as it stands), or `input` with `labels` or `task`."""
 
     models: Annotated[ModelNames, Field(min_length=2, description="names or name@version")]
@@ -20,11 +20,7 @@ class CompareIn(In):
     input: SomeText | None = Field(default=None, description="a text to classify")
     labels: Labels | None = Field(default=None, description="all answers there are; with a task, some of the task's")
     task: TaskName | None = None
-    temperature: Temperature | None = None
-    top_p: TopP | None = None
-    top_k: TopK | None = None
     max_tokens: Count | None = Field(default=None, description="256 unless told")
-    stop: Stop | None = None
     seed: Seed | None = Field(default=None, description="the same for every model; none: the server draws one")
     stream: bool | None = Field(
         default=None,

@@ -10,11 +10,21 @@ from typing import Literal, Protocol
 
 from app.catalog.catalog import ModelVersion
 from app.catalog.prompts import Message
+from app.errors import InvalidRequest
 
 # Plain text is tokenized as it stands; ids are taken as they are; messages go through the model's chat template.
 Prompt = str | Sequence[int] | Sequence[Message]
 
 FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """What an answer must be, to its last character. `rule` is JSON: for `json_schema` the schema, for `choice` the list of the
+    texts that may be answered, for `json_object` nothing."""
+
+    kind: Literal["json_object", "json_schema", "choice"]
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -26,18 +36,31 @@ class Capabilities:
     logprobs: bool = True
     echo: bool = True
     seed: bool = True
+    penalties: bool = True  # repetition, presence and frequency penalties, logit_bias, min_p
+    grammar: bool = True
     max_logprobs: int = 20  # most alternatives per token
     deterministic: bool = True  # a greedy or seeded answer is the same alone, batched and beside other variants
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn. `temperature` 0 takes the likeliest token; `top_k` 0 and `top_p` 1 leave all in."""
+    """How tokens are drawn. `temperature` 0 takes the likeliest token; `top_k` 0, `top_p` 1 and `min_p` 0 leave all in.
+
+    Before that, logits are changed in this order: `logit_bias` is added; a positive logit of a token of prompt or answer is
+    divided by `repetition_penalty`, a negative one multiplied (Keskar et al., "CTRL", 2019); `presence_penalty` is subtracted
+    for a token of the answer and `frequency_penalty` for each time it is there; what `grammar` does not allow cannot be drawn.
+    """
 
     max_tokens: int | None = None  # None: until the model stops or its context is full
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = 0
+    min_p: float = 0.0  # a token is left in when it is at least so likely as this share of the likeliest
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()  # token, what is added
+    grammar: Grammar | None = None
     stop: tuple[str, ...] = ()  # the answer ends before the first of these
     seed: int = 0
 
@@ -53,9 +76,33 @@ class GenerateRequest:
     echo: bool = False  # the prompt's tokens come first, as an event of their own, with log-probabilities if asked
 
 
+def check_capabilities(known: Capabilities, request: GenerateRequest) -> None:
+    """Raises InvalidRequest that names the field which the engine cannot honour."""
+    asked = request.sampling
+    penalties = {
+        "min_p": asked.min_p > 0,
+        "repetition_penalty": asked.repetition_penalty != 1,
+        "presence_penalty": asked.presence_penalty != 0,
+        "frequency_penalty": asked.frequency_penalty != 0,
+        "logit_bias": bool(asked.logit_bias),
+    }
+    needs = {name: known.penalties for name, wanted in penalties.items() if wanted}
+    if asked.grammar is not None:
+        needs["choice" if asked.grammar.kind == "choice" else "response_format"] = known.grammar
+    if request.echo:
+        needs["echo"] = known.echo
+    if request.logprobs is not None:
+        needs["logprobs"] = known.logprobs
+        if known.logprobs and not 0 <= request.logprobs <= known.max_logprobs:
+            raise InvalidRequest(f"logprobs must be between 0 and {known.max_logprobs}.", param="logprobs")
+    for name, possible in needs.items():
+        if not possible:
+            raise InvalidRequest(f"The engine of {request.model.id} does not know {name}; leave it out.", param=name)
+
+
 @dataclass(frozen=True)
 class TokenLogprob:
-    """Natural logs, of the model's distribution before temperature, top_p and top_k.
+    """Natural logs, of the model's own distribution, before anything in `Sampling` changes it.
 
     `logprob` is None for the first token of an echoed prompt, which nothing precedes. `top` maps token id to log-probability,
     likeliest first; it holds at least the argmax when alternatives were asked for, and its value for `token` is `logprob`.

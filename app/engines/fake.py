@@ -27,6 +27,7 @@ from app.engines.base import (
     Scores,
     TokenizerInfo,
     TokenLogprob,
+    check_capabilities,
 )
 from app.errors import ContextExceeded, InvalidRequest, Overloaded
 from app.settings import Settings
@@ -48,19 +49,14 @@ class FakeEngine:
     """Answers at once, in words that say nothing. Only `settings.queue_requests` is heeded."""
 
     def __init__(self, settings: Settings) -> None:
-        self.capabilities = Capabilities()
+        self.capabilities = Capabilities(penalties=False, grammar=False)
         self._most = settings.queue_requests
         self._running = 0
         self._loaded: set[str] = set()
 
     async def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
         started = time.perf_counter()
-        if request.logprobs is not None and request.logprobs > self.capabilities.max_logprobs:
-            raise InvalidRequest(
-                f"The fake engine gives at most {self.capabilities.max_logprobs} log-probabilities per token, "
-                f"not {request.logprobs}.",
-                param="logprobs",
-            )
+        check_capabilities(self.capabilities, request)
         with self._place():
             self._loaded.add(request.model.id)
             prompt = self._prompt(request.model, request.prompt)

@@ -1,18 +1,21 @@
 """From a request as it came to what the engine is asked: defaults filled in, the seed a number, one request per answer."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.catalog.prompts import Message
 from app.engines.base import GenerateRequest, Prompt, Sampling
 from app.errors import Unprocessable
 from app.inference.fields import SEEDS
 from app.inference.limits import check_inputs, check_prompt
-from app.inference.schemas import ChatIn, CompletionIn, MessageIn, OpenAiIn
+from app.inference.schemas import ChatIn, CompletionIn, MessageIn, OpenAiIn, SamplingIn
 from app.inference.serving import Serving
 from app.settings import Settings
 
 COMPLETION_TOKENS = 16  # OpenAI's default of max_tokens on /v1/completions
+
+# Fields of a request that are the engine's too, by name, and have its defaults.
+_TAKEN = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
 
 
 def draw_seed() -> int:
@@ -60,21 +63,16 @@ def chat_messages(messages: Sequence[MessageIn], settings: Settings) -> list[Mes
 
 
 def sampling_of(
-    *,
-    temperature: float | None,
-    top_p: float | None,
-    top_k: int | None,
-    stop: str | Sequence[str] | None,
-    max_tokens: int | None,
-    seed: int,
+    body: SamplingIn, *, max_tokens: int | None, seed: int, logit_bias: Mapping[str, float] | None = None
 ) -> Sampling:
-    """With OpenAI's defaults: temperature 1, everything in."""
+    """With OpenAI's defaults: temperature 1, everything in. Raises Unprocessable as `SamplingIn.grammar` does."""
+    told = {name: getattr(body, name) for name in _TAKEN if getattr(body, name) is not None}
     return Sampling(
+        **told,
         max_tokens=max_tokens,
-        temperature=1.0 if temperature is None else float(temperature),
-        top_p=1.0 if top_p is None else float(top_p),
-        top_k=top_k or 0,
-        stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
+        stop=(body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ()),
+        logit_bias=tuple((int(token), float(added)) for token, added in (logit_bias or {}).items()),
+        grammar=body.grammar(),
         seed=seed,
     )
 
@@ -89,14 +87,7 @@ def _requests(
             model=model,
             prompt=prompt,
             # By its place among the answers to its prompt only: alone or in a list, a prompt gets the same answers.
-            sampling=sampling_of(
-                temperature=body.temperature,
-                top_p=body.top_p,
-                top_k=body.top_k,
-                stop=body.stop,
-                max_tokens=max_tokens,
-                seed=(first + place) % SEEDS,
-            ),
+            sampling=sampling_of(body, max_tokens=max_tokens, seed=(first + place) % SEEDS, logit_bias=body.logit_bias),
             logprobs=logprobs,
             echo=echo,
         )

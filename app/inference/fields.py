@@ -62,6 +62,27 @@ Temperature = Annotated[
 ]
 TopP = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, description="the smallest set of tokens with this probability")]
 TopK = Annotated[int, Field(ge=0, lt=2**31, description="only so many likeliest tokens; 0: all")]
+MinP = Annotated[
+    float, Field(ge=0, le=1, allow_inf_nan=False, description="only tokens at least so likely as this share of the likeliest")
+]
+Repetition = Annotated[
+    float, Field(gt=0, le=10, allow_inf_nan=False, description="above 1 makes tokens of prompt and answer less likely")
+]
+Presence = Annotated[
+    float, Field(ge=-2, le=2, allow_inf_nan=False, description="off the logit of each token that the answer holds")
+]
+Frequency = Annotated[
+    float,
+    Field(ge=-2, le=2, allow_inf_nan=False, description="the same for each time that it is there"),
+]
+LogitBias = Annotated[
+    dict[
+        Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")],
+        Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)],
+    ],
+    Field(max_length=1024, description="token id -> what is added to its logit"),
+]
+Choice = Annotated[list[SomeText], Field(min_length=1, max_length=1000), AfterValidator(_unlike)]
 StopText = Annotated[Text, StringConstraints(min_length=1, max_length=1000)]
 Stop = Annotated[
     Annotated[StopText, Tag("text")] | Annotated[list[StopText], Field(max_length=MOST_STOPS), Tag("texts")],

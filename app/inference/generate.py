@@ -11,7 +11,7 @@ from typing import Any, cast
 from app.catalog.prompts import Message
 from app.database.base import new_id
 from app.database.tables import Generation
-from app.engines.base import Done, Event, GenerateRequest, Piece, Prompt
+from app.engines.base import Done, Event, GenerateRequest, Piece, Prompt, Sampling
 from app.errors import VersusError
 from app.inference import store
 from app.inference.serving import Serving
@@ -163,7 +163,7 @@ class Generations:
             version=request.model.card.version,
             digest=request.model.digest,
             prompt=shown(request.prompt),
-            sampling=sampling_of(request),
+            sampling=logged_sampling(request.sampling) | {"logprobs": request.logprobs, "echo": request.echo},
             seed=request.sampling.seed,
             text=storable(answer.text),
             finish_reason=done and done.finish_reason,
@@ -176,11 +176,15 @@ class Generations:
         )
 
 
-def sampling_of(request: GenerateRequest) -> dict[str, Any]:
-    """As it is logged: everything that shaped the answer but the seed, which has a column."""
-    sampling = asdict(request.sampling)
-    del sampling["seed"]
-    return sampling | {"logprobs": request.logprobs, "echo": request.echo}
+ALWAYS_LOGGED = {"max_tokens", "temperature", "top_p", "top_k", "stop"}
+
+
+def logged_sampling(sampling: Sampling) -> dict[str, Any]:
+    """As it is logged: everything that shaped the answer but the seed, which has a column; what changes nothing is left out."""
+    neutral = asdict(Sampling())
+    told = asdict(sampling)
+    del told["seed"]
+    return {name: value for name, value in told.items() if name in ALWAYS_LOGGED or value != neutral[name]}
 
 
 def shown(prompt: Prompt) -> str:

@@ -1,17 +1,26 @@
 """What comes in: the requests of the inference routes, OpenAI's where there is one."""
 
+import json
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, StringConstraints, Tag
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
+from app.engines.base import Grammar
 from app.errors import InvalidRequest, Unprocessable
 from app.inference.fields import (
     MOST_CHOICES,
+    Choice,
     Count,
+    Frequency,
     In,
     Labels,
+    LogitBias,
+    MinP,
     ModelName,
     ModelNames,
+    Presence,
+    Repetition,
     Seed,
     SomeText,
     Stop,
@@ -37,25 +46,68 @@ class StreamOptionsIn(In):
     include_obfuscation: NoEffect = None
 
 
-class OpenAiIn(In):
+class JsonSchemaIn(In):
+    """A named JSON Schema."""
+
+    name: Text | None = None
+    description: NoEffect = None
+    json_schema: Annotated[dict[str, Any], Field(alias="schema", description="of the answer; an unknown keyword is refused")]
+    strict: NoEffect = None  # an answer always satisfies its schema
+
+
+class ResponseFormatIn(In):
+    """What kind of text the answer is."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchemaIn | None = None
+
+    @model_validator(mode="after")
+    def _schema_goes_with_its_type(self) -> "ResponseFormatIn":
+        if (self.type == "json_schema") != (self.json_schema is not None):
+            raise PydanticCustomError("response_format", "Should hold json_schema exactly when its type is json_schema")
+        return self
+
+
+class SamplingIn(In):
+    """How answers are drawn."""
+
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    top_k: TopK | None = None
+    min_p: MinP | None = None
+    repetition_penalty: Repetition | None = None
+    presence_penalty: Presence | None = None
+    frequency_penalty: Frequency | None = None
+    stop: Stop | None = None
+    seed: Seed | None = None
+    response_format: ResponseFormatIn | None = None
+    choice: Choice | None = Field(default=None, description="the answer is exactly one of these texts")
+
+    def grammar(self) -> Grammar | None:
+        """What the answer must be. Raises Unprocessable when two things are asked at once."""
+        format = self.response_format if self.response_format and self.response_format.type != "text" else None
+        if self.choice is not None:
+            if format is not None:
+                raise Unprocessable("choice and response_format are both given; give one of them.", param="choice")
+            return Grammar("choice", json.dumps(self.choice))
+        if format is None:
+            return None
+        schema = format.json_schema.json_schema if format.json_schema else None
+        return Grammar("json_object") if schema is None else Grammar("json_schema", json.dumps(schema))
+
+
+class OpenAiIn(SamplingIn):
     """What chat and completions have in common."""
 
     # Values of fields not supported yet that ask for nothing.
     neutral: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
     model: ModelName
-    temperature: Temperature | None = None
-    top_p: TopP | None = None
-    top_k: TopK | None = None
-    seed: Seed | None = None
-    stop: Stop | None = None
     n: Annotated[int, Field(ge=1, le=MOST_CHOICES, description="answers per prompt")] | None = None
     stream: bool | None = None
     stream_options: StreamOptionsIn | None = None
+    logit_bias: LogitBias | None = None
     user: NoEffect = None
-    presence_penalty: NotYet = None
-    frequency_penalty: NotYet = None
-    logit_bias: NotYet = None
 
     def refuse_unsupported(self) -> None:
         """Raises InvalidRequest that names a field we cannot honour yet."""
@@ -125,10 +177,6 @@ class ChatIn(OpenAiIn):
     """`POST /v1/chat/completions`."""
 
     neutral: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "presence_penalty": (0,),
-        "frequency_penalty": (0,),
-        "logit_bias": ({},),
-        "response_format": ({"type": "text"},),
         "tools": ([],),
         "tool_choice": ("none", "auto"),
         "functions": ([],),
@@ -149,7 +197,6 @@ class ChatIn(OpenAiIn):
     max_completion_tokens: Count | None = Field(default=None, description="none: until the model ends or its context is full")
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    response_format: NotYet = None
     tools: NotYet = None
     tool_choice: NotYet = None
     functions: NotYet = None
@@ -194,9 +241,6 @@ class CompletionIn(OpenAiIn):
     """`POST /v1/completions`."""
 
     neutral: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "presence_penalty": (0,),
-        "frequency_penalty": (0,),
-        "logit_bias": ({},),
         "best_of": (1,),
         "suffix": ("",),
     }

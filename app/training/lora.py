@@ -13,7 +13,7 @@ from app.training.recipe import Recipe
 
 ALL_LINEAR, EMBEDDINGS = "all-linear", "embeddings"  # words for targets: all linear layers but the output; the input embedding
 
-LEARNING_RATE = 5e-3  # peak; suits a rank of 16 to 64 on a model of a few million parameters
+LEARNING_RATE = 2.5e-3  # peak; suits a rank of 16 to 64 on a model of a few million parameters
 
 
 def adapt(model: Any, recipe: Recipe) -> nn.Module:

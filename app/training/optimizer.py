@@ -17,6 +17,10 @@ def fast_type() -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+LORA_EMBEDDING = "lora_embedding_"  # in PEFT's names of an embedding's update
+LOW_RANK_SHARE = 0.2  # of the rate: a step of the update's halves moves their product several times as far
+
+
 class MuonAdamW(torch.optim.Optimizer):
     """Two optimizers with one learning rate: Muon's update is scaled to the root mean square of AdamW's.
 
@@ -26,15 +30,19 @@ class MuonAdamW(torch.optim.Optimizer):
 
     def __init__(self, model: nn.Module, learning_rate: float, *, weight_decay: float, betas: tuple[float, float]) -> None:
         embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
-        trained = [weight for weight in model.parameters() if weight.requires_grad]
+        named = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        trained = [*named.values()]
+        low_rank = [weight for name, weight in named.items() if LORA_EMBEDDING in name]
+        embeddings |= {id(weight) for weight in low_rank}
         matrices = [weight for weight in trained if weight.ndim == 2 and id(weight) not in embeddings]
-        chosen = {id(weight) for weight in matrices}
+        chosen = {id(weight) for weight in (*matrices, *low_rank)}
         rest = [weight for weight in trained if id(weight) not in chosen]
         self._parts: list[torch.optim.Optimizer] = []
         if matrices:
             self._parts.append(Muon(matrices, learning_rate, weight_decay=weight_decay, dtype=fast_type()))
-        if rest:
-            self._parts.append(torch.optim.AdamW(rest, lr=learning_rate, betas=betas, weight_decay=0.0, fused=True))
+        for weights, rate in ((rest, learning_rate), (low_rank, learning_rate * LOW_RANK_SHARE)):
+            if weights:
+                self._parts.append(torch.optim.AdamW(weights, lr=rate, betas=betas, weight_decay=0.0, fused=True))
         super().__init__(trained, {"lr": learning_rate})
         self._share_groups()
 

@@ -19,7 +19,7 @@ from app.engines.embedded.prefix import PrefixCache
 from app.engines.embedded.row import Row
 from app.engines.embedded.sampling import draw, log_probabilities
 from app.engines.embedded.scoring import Branch, add_up
-from app.errors import Unavailable
+from app.errors import Unavailable, VersusError
 
 PARTS = 4  # so many long prompts share a step
 MAX_LOGITS = 2**26  # numbers in one step's logits, where a request alone does not need more
@@ -248,9 +248,27 @@ class Batch:
             return
         rows = [row for row, _ in drawing]
         chosen = logits[[place for _, place in drawing]]
-        tokens = draw(chosen, [row.drawer for row in rows])
+        tokens = draw(self._shaped(rows, chosen), [row.drawer for row in rows])
         for row, token, entry in zip(rows, tokens, _entries(rows, chosen, tokens), strict=True):
-            row.accept(token, entry, self._send)
+            if row.done:
+                continue
+            try:
+                row.accept(token, entry, self._send)
+            except VersusError as error:
+                row.fail(error, self._send)
+
+    def _shaped(self, rows: Sequence[Row], logits: Tensor) -> Tensor:
+        """The logits that tokens are drawn from; a row whose grammar fails ends with that."""
+        if not any(row.drawer.shapes for row in rows):
+            return logits
+        shaped = logits.clone()
+        for place, row in enumerate(rows):
+            if row.drawer.shapes:
+                try:
+                    shaped[place] = row.drawer.shaped(logits[place])
+                except VersusError as error:
+                    row.fail(error, self._send)
+        return shaped
 
     def _tell_scores(self, reading: Reading, job: Score) -> None:
         assert reading.totals is not None

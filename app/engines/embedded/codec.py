@@ -1,10 +1,11 @@
 """The tokenizer of a model version: prompts to ids, ids to text, and what is refused before any work begins."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
 from jinja2 import TemplateError
+from llguidance import LLTokenizer
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from app.catalog.catalog import ModelVersion
@@ -109,6 +110,16 @@ class Codec:
                 f"The chat template of {self._model} refuses these messages: {error}", param="messages"
             ) from error
         return text
+
+    @cached_property
+    def grammar_tokenizer(self) -> LLTokenizer:
+        """The tokenizer as llguidance knows it; made when first asked for. Raises InvalidRequest."""
+        if self.end is None:
+            raise InvalidRequest(
+                f"{self._model} has no token that ends an answer, so no grammar can be followed.", param="model"
+            )
+        ends = [self.end, *sorted(self.ends - {self.end})]
+        return LLTokenizer(self._backend.to_str(), n_vocab=self.vocabulary, eos_token=ends)
 
     def _tree(self, labels: tuple[str, ...]) -> LabelTree:
         """The labels' tokens, ready to be scored; raises InvalidRequest for labels that cannot be."""

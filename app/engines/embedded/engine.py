@@ -9,13 +9,24 @@ from typing import Any, TypeVar, cast
 import torch
 
 from app.catalog.catalog import ModelVersion
-from app.engines.base import Capabilities, Done, Event, GenerateRequest, Prompt, ScoreRequest, Scores, TokenizerInfo
+from app.engines.base import (
+    Capabilities,
+    Done,
+    Event,
+    GenerateRequest,
+    Prompt,
+    ScoreRequest,
+    Scores,
+    TokenizerInfo,
+    check_capabilities,
+)
 from app.engines.embedded import sampling
 from app.engines.embedded.codec import Codec
+from app.engines.embedded.grammar import Constraint
 from app.engines.embedded.jobs import Generate, Load, Score, Unload
 from app.engines.embedded.lane import Lane
 from app.engines.embedded.network import rows_are_independent
-from app.errors import ContextExceeded, InvalidRequest, Unavailable
+from app.errors import ContextExceeded, Unavailable
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -39,14 +50,16 @@ class EmbeddedEngine:
         """Pieces in order, then one Done."""
         began = time.perf_counter()
         sampling.check(request.sampling)
-        most = self.capabilities.max_logprobs
-        if request.logprobs is not None and not 0 <= request.logprobs <= most:
-            raise InvalidRequest(f"logprobs must be between 0 and {most}.", param="logprobs")
+        check_capabilities(self.capabilities, request)
         codec = await self._codec(request.model)
         prompt = await self._prompt_ids(codec, request.prompt)
         wanted = request.sampling.max_tokens
         _check_context(request.model, codec, len(prompt), answer=0 if wanted == 0 else 1)
         room = codec.context - len(prompt)
+        grammar = request.sampling.grammar
+        codec.check_ids([token for token, _ in request.sampling.logit_bias], param="logit_bias")
+        # In a thread: a large schema takes a second.
+        constraint = await asyncio.to_thread(lambda: Constraint(grammar, codec.grammar_tokenizer)) if grammar else None
         job = Generate(
             request.model,
             codec,
@@ -55,6 +68,7 @@ class EmbeddedEngine:
             request.sampling,
             request.logprobs,
             request.echo,
+            constraint,
             began=began,
         )
         lane = self._lane(request.model)

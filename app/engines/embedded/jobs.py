@@ -9,6 +9,7 @@ from typing import Any
 from app.catalog.catalog import ModelVersion
 from app.engines.base import Event, Sampling
 from app.engines.embedded.codec import Codec
+from app.engines.embedded.grammar import Constraint
 from app.engines.embedded.scoring import LabelTree
 
 Send = Callable[["Job", Any], None]  # tell a job something, at the end of the step
@@ -80,6 +81,7 @@ class Generate(Job):
     sampling: Sampling
     logprobs: int | None
     echo: bool
+    constraint: Constraint | None = None  # what the sampling's grammar allows; used by the lane's thread only
     events: "asyncio.Queue[Event | BaseException]" = field(default_factory=asyncio.Queue, init=False)
 
     @property

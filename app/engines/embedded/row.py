@@ -7,6 +7,7 @@ from app.engines.base import Done, FinishReason, Piece, TokenLogprob
 from app.engines.embedded.jobs import Generate, Send
 from app.engines.embedded.sampling import Drawer
 from app.engines.embedded.text import TextStream
+from app.errors import VersusError
 
 
 @dataclass(eq=False)
@@ -27,12 +28,13 @@ class Row:
 
     def __post_init__(self) -> None:
         self.stream = TextStream(self.job.codec, self.job.sampling.stop)
-        self.drawer = Drawer(self.job.sampling)
+        self.drawer = Drawer(self.job.sampling, self.job.prompt, self.job.constraint)
 
     def accept(self, token: int, logprob: TokenLogprob | None, send: Send) -> None:
         """Take the next token: send its text, or find that the answer is complete."""
         self.last = token
         self.tokens += 1
+        self.drawer.took(token)
         self.unsent.append(token)
         if logprob is not None:
             self.unsent_logprobs.append(logprob)
@@ -44,7 +46,8 @@ class Row:
             reason = "stop"
         else:
             text = self.stream.push(token)
-            if self.stream.stopped:
+            constraint = self.drawer.constraint
+            if self.stream.stopped or (constraint is not None and constraint.complete):
                 reason = "stop"
             elif self.tokens == self.job.limit:
                 reason = "length"
@@ -62,6 +65,11 @@ class Row:
         self.done = True
         total = self.job.age_ms()
         send(self.job, Done(reason, len(self.job.prompt), self.tokens, self.queue_ms, self.ttft_ms, total))
+
+    def fail(self, error: VersusError, send: Send) -> None:
+        """End the answer with an error."""
+        self.done = True
+        send(self.job, error)
 
     def send_echo(self, logprobs: Sequence[TokenLogprob], send: Send) -> None:
         prompt = self.job.prompt

@@ -5,6 +5,7 @@ each other's tokens.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -12,15 +13,18 @@ from torch import Tensor
 
 from app.engines.base import Sampling, TokenLogprob
 from app.engines.embedded.codec import Codec
+from app.engines.embedded.grammar import Constraint
 from app.errors import InvalidRequest
 
 
 class Drawer:
-    """One request's settings and its stream of random numbers."""
+    """One request's settings, its stream of random numbers, and what its answer holds so far."""
 
-    def __init__(self, sampling: Sampling) -> None:
-        self.sampling = sampling
+    def __init__(self, sampling: Sampling, prompt: Sequence[int] = (), constraint: Constraint | None = None) -> None:
+        self.sampling, self.constraint = sampling, constraint
         self._generator = torch.Generator().manual_seed(sampling.seed % 2**64)
+        self._answer: Counter[int] = Counter()
+        self._seen = set(prompt) if sampling.repetition_penalty != 1 else set()
 
     @property
     def greedy(self) -> bool:
@@ -28,11 +32,46 @@ class Drawer:
 
     @property
     def filtered(self) -> bool:
-        return self.sampling.top_k > 0 or self.sampling.top_p < 1
+        return self.sampling.top_k > 0 or self.sampling.top_p < 1 or self.sampling.min_p > 0
+
+    @property
+    def shapes(self) -> bool:
+        """Whether logits are changed before a token is drawn."""
+        asked = self.sampling
+        penalties = asked.repetition_penalty != 1 or asked.presence_penalty or asked.frequency_penalty
+        return bool(asked.logit_bias or penalties or self.constraint)
 
     def uniform(self) -> float:
         """The next number in [0, 1); one per token."""
         return torch.rand((), generator=self._generator, dtype=torch.float64).item()
+
+    def shaped(self, logits: Tensor) -> Tensor:
+        """[vocabulary]: new logits, changed as `Sampling` says. Raises Unprocessable as `Constraint.allowed` does."""
+        asked, logits = self.sampling, logits.clone()
+        if asked.logit_bias:
+            tokens, added = zip(*asked.logit_bias, strict=True)
+            logits[list(tokens)] += torch.tensor(added, dtype=logits.dtype, device=logits.device)
+        if asked.repetition_penalty != 1:
+            seen = sorted(self._seen)
+            own = logits[seen]
+            logits[seen] = torch.where(own > 0, own / asked.repetition_penalty, own * asked.repetition_penalty)
+        if self._answer and (asked.presence_penalty or asked.frequency_penalty):
+            counts = torch.tensor([*self._answer.values()], dtype=logits.dtype, device=logits.device)
+            logits[[*self._answer]] -= asked.presence_penalty + asked.frequency_penalty * counts
+        if self.constraint is not None:
+            allowed = self.constraint.allowed().to(logits.device)
+            # Weights may have more rows than the tokenizer has tokens.
+            logits[: len(allowed)].masked_fill_(~allowed, -math.inf)
+            logits[len(allowed) :] = -math.inf
+        return logits
+
+    def took(self, token: int) -> None:
+        """The answer goes on with `token`."""
+        self._answer[token] += 1
+        if self.sampling.repetition_penalty != 1:
+            self._seen.add(token)
+        if self.constraint is not None:
+            self.constraint.took(token)
 
 
 def check(sampling: Sampling) -> None:
@@ -45,12 +84,16 @@ def check(sampling: Sampling) -> None:
         raise InvalidRequest("top_p must be above 0 and at most 1.", param="top_p")
     if sampling.top_k < 0:
         raise InvalidRequest("top_k must not be negative; 0 leaves all tokens in.", param="top_k")
+    if not 0 <= sampling.min_p <= 1:
+        raise InvalidRequest("min_p must be between 0 and 1.", param="min_p")
+    if not 0 < sampling.repetition_penalty < math.inf:
+        raise InvalidRequest("repetition_penalty must be a positive number; 1 changes nothing.", param="repetition_penalty")
     if "" in sampling.stop:
         raise InvalidRequest("A stop string is empty; leave it out.", param="stop")
 
 
 def draw(logits: Tensor, drawers: Sequence[Drawer]) -> list[int]:
-    """One token per row of `logits` [rows, vocabulary] (float32)."""
+    """One token per row of `logits` [rows, vocabulary] (float32), which are shaped already."""
     tokens: list[int] = logits.argmax(-1).tolist()
     for filtered in (False, True):
         rows = [i for i, drawer in enumerate(drawers) if not drawer.greedy and drawer.filtered == filtered]
@@ -79,7 +122,7 @@ def _draw_plain(logits: Tensor, drawers: Sequence[Drawer]) -> list[int]:
 
 
 def _draw_filtered(logits: Tensor, drawers: Sequence[Drawer]) -> list[int]:
-    """top_k first, then top_p of what is left: the fewest likeliest tokens that reach the share."""
+    """top_k first, then top_p of what is left, the fewest likeliest tokens that reach the share; then min_p."""
     ordered, order = logits.sort(dim=-1, descending=True, stable=True)
     chances = _cooled(ordered, drawers)
     ranks = torch.arange(logits.shape[-1], device=logits.device)
@@ -87,6 +130,7 @@ def _draw_filtered(logits: Tensor, drawers: Sequence[Drawer]) -> list[int]:
     chances = chances * (ranks < most)
     share = _column([drawer.sampling.top_p for drawer in drawers], logits) * chances.sum(-1, keepdim=True)
     chances = chances * ((chances.cumsum(-1) - chances) < share)
+    chances = chances * (chances >= _column([drawer.sampling.min_p for drawer in drawers], logits) * chances[:, :1])
     found: list[int] = order.gather(-1, _pick(chances, drawers)[:, None])[:, 0].tolist()
     return found
 

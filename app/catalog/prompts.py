@@ -7,6 +7,7 @@ from typing import TypedDict
 from app.catalog.cards import TrainedTask
 
 DEFAULT_INSTRUCTION = "Choose the one label that fits the text best."
+EXTRACT = "Write down what the text says of each field, as JSON."
 
 
 class Message(TypedDict):
@@ -26,6 +27,17 @@ def classification_prompt(
     parts = [f"{instruction}\nLabels: {'; '.join(labels)}"]
     parts += [f"Text: {shown}\nLabel: {label}" for shown, label in examples]
     parts.append(f"Text: {text}\nLabel:")
+    return "\n\n".join(parts)
+
+
+def extraction_prompt(
+    text: str, fields: Sequence[str], *, instruction: str | None = None, examples: Sequence[tuple[str, str]] = ()
+) -> str:
+    """The user turn that asks for fields of a text as JSON; `examples` are (text, JSON) pairs."""
+    named = f"\nFields: {'; '.join(fields)}" if fields else ""
+    parts = [f"{instruction or EXTRACT}{named}"]
+    parts += [f"Text: {shown}\nJSON: {answer}" for shown, answer in examples]
+    parts.append(f"Text: {text}\nJSON:")
     return "\n\n".join(parts)
 
 

@@ -21,10 +21,11 @@ from app.inference.chat import ChatOut
 from app.inference.classify import ClassifyOut, classify
 from app.inference.completions import CompletionOut
 from app.inference.deps import ServingDep
+from app.inference.extract import ExtractOut, extract
 from app.inference.generate import Answer, Generations
 from app.inference.limits import check_prompt
 from app.inference.models import ModelListOut, ModelOut, broken_out, model_out
-from app.inference.schemas import ChatIn, ClassifyIn, CompletionIn, DetokenizeIn, OpenAiIn, TokenizeIn
+from app.inference.schemas import ChatIn, ClassifyIn, CompletionIn, DetokenizeIn, ExtractIn, OpenAiIn, TokenizeIn
 from app.inference.serving import Serving
 from app.inference.together import while_connected
 
@@ -137,6 +138,13 @@ def _json(out: BaseModel) -> Response:
 async def create_classification(body: ClassifyIn, request: Request, serving: ServingDep) -> ClassifyOut:
     """Decides each input by each model: labels are scored by their log-likelihood, all in one pass, not read from text."""
     return await while_connected(request.receive, classify(body, serving))
+
+
+@router.post("/v1/extract", response_model=None, responses={200: {"model": ExtractOut}})
+async def create_extraction(body: ExtractIn, request: Request, serving: ServingDep) -> Response:
+    """Fields of each input as JSON that satisfies the schema, by each model: its tokens are chosen among those that the schema
+    allows."""
+    return _json(await while_connected(request.receive, extract(body, serving)))
 
 
 # ---- Tokenizer

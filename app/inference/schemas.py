@@ -306,6 +306,32 @@ class ClassifyIn(In):
     max_tokens: Count | None = Field(default=None, description="only with mode generate; enough for any label unless told")
 
 
+# ---- Extraction
+
+
+class ExtractExampleIn(In):
+    """A text and its fields, shown in the prompt."""
+
+    text: SomeText
+    data: Any
+
+
+class ExtractIn(In):
+    """`POST /v1/extract`: give `model` or `models`."""
+
+    model: ModelName | None = None
+    models: ModelNames | None = None
+    input: Annotated[
+        Annotated[SomeText, Tag("text")] | Annotated[list[SomeText], Field(min_length=1), Tag("texts")], text_or_texts
+    ]
+    fields: Annotated[dict[str, Any], Field(alias="schema", description="JSON Schema that every answer satisfies")]
+    instruction: SomeText | None = Field(default=None, description="what the model is told before the text")
+    examples: list[ExtractExampleIn] = Field(default_factory=list)
+    temperature: Temperature | None = Field(default=None, description="0 unless told")
+    seed: Seed | None = None
+    max_tokens: Count | None = Field(default=None, description="as much as the context has room for unless told")
+
+
 # ---- Tokenizer
 
 

@@ -1,0 +1,153 @@
+"""`POST /v1/extract`: fields of a text as JSON that satisfies a schema, by every model asked."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from app.catalog.catalog import ModelVersion
+from app.catalog.prompts import as_messages, extraction_prompt
+from app.database.base import new_id
+from app.engines.base import GenerateRequest, Grammar, Sampling
+from app.errors import InvalidRequest, Unprocessable
+from app.inference.asked import draw_seed
+from app.inference.fields import SEEDS
+from app.inference.generate import Answer, Generations
+from app.inference.limits import check_inputs, check_prompt
+from app.inference.schemas import ExtractIn
+from app.inference.serving import Serving
+from app.inference.wire import TimingOut, UsageOut, done_of, timing, usage
+
+MOST_CHARACTERS = 200  # of a string whose schema names no maxLength
+MOST_ITEMS = 20  # of a list whose schema names no maxItems
+LARGEST = 10**15  # of a number whose schema names no bounds
+
+
+class ExtractedOut(BaseModel):
+    """The fields of one input by one model."""
+
+    model: str
+    version: int
+    digest: str
+    index: int = Field(description="of the input")
+    data: Any = Field(description="satisfies the schema")
+    text: str = Field(description="the same as the model wrote it")
+    seed: int
+    usage: UsageOut
+    timing: TimingOut
+
+
+class ExtractOut(BaseModel):
+    """Results by input, then by model in the order asked."""
+
+    id: str
+    results: list[ExtractedOut]
+
+
+async def extract(body: ExtractIn, serving: Serving) -> ExtractOut:
+    """Raises VersusError; what was generated before a failure is logged."""
+    names = _names(body)
+    inputs = [body.input] if isinstance(body.input, str) else body.input
+    check_inputs(len(inputs) * len(names), serving.settings, "input")
+    models = [serving.catalog.find(name) for name in names]
+    seed = draw_seed() if body.seed is None else body.seed
+    asked: list[tuple[int, GenerateRequest]] = []
+    for index, text in enumerate(inputs):
+        prompt = extraction_prompt(text, _fields(body.fields), instruction=body.instruction, examples=_shown(body))
+        check_prompt(prompt, serving.settings, "input")
+        grammar = Grammar("json_schema", json.dumps(bounded(body.fields, len(text))))
+        asked += [(index, _request(model, prompt, grammar, body, (seed + index) % SEEDS)) for model in models]
+    request_id = new_id("ext")
+    generations = Generations(serving, "extract", request_id, [request for _, request in asked])
+    try:
+        answers = await generations.complete()
+    except InvalidRequest as error:
+        if error.param == "response_format":
+            raise InvalidRequest(error.message.replace("response_format", "schema", 1), param="schema") from error
+        raise
+    return ExtractOut(id=request_id, results=[_out(answer, index) for answer, (index, _) in zip(answers, asked, strict=True)])
+
+
+def bounded(schema: Any, text: int) -> Any:
+    """The schema with an end to everything that has none, so that every answer comes to one: what is extracted from a text of
+    `text` characters is no longer than that, and holds no fields that are not named."""
+    if isinstance(schema, list):
+        return [bounded(one, text) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    # Names of fields and listed values are no schemas, whatever they look like.
+    told: dict[str, Any] = {
+        key: {name: bounded(one, text) for name, one in value.items()}
+        if key in ("properties", "$defs", "definitions") and isinstance(value, dict)
+        else value
+        if key in ("enum", "const", "required", "default", "examples")
+        else bounded(value, text)
+        for key, value in schema.items()
+    }
+    if {"enum", "const", "$ref"} & set(told):
+        return told
+    kinds = told.get("type", [])
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if "string" in kinds and not {"maxLength", "pattern", "format"} & set(told):
+        told["maxLength"] = max(min(text, MOST_CHARACTERS), _at_least(told, "minLength"))
+    if "array" in kinds and "maxItems" not in told:
+        told["maxItems"] = max(MOST_ITEMS, _at_least(told, "minItems"))
+    if {"integer", "number"} & set(kinds):
+        if not {"minimum", "exclusiveMinimum"} & set(told):
+            told["minimum"] = -LARGEST
+        if not {"maximum", "exclusiveMaximum"} & set(told):
+            told["maximum"] = LARGEST
+    if "object" in kinds and "properties" in told:
+        told.setdefault("additionalProperties", False)
+    return told
+
+
+def _at_least(schema: dict[str, Any], key: str) -> int:
+    least = schema.get(key)
+    return least if isinstance(least, int) else 0  # what else it is, the grammar refuses
+
+
+def _request(model: ModelVersion, prompt: str, grammar: Grammar, body: ExtractIn, seed: int) -> GenerateRequest:
+    sampling = Sampling(max_tokens=body.max_tokens, temperature=float(body.temperature or 0.0), seed=seed, grammar=grammar)
+    return GenerateRequest(model, as_messages(prompt), sampling)
+
+
+def _out(answer: Answer, index: int) -> ExtractedOut:
+    done, model = done_of(answer), answer.request.model
+    if done.finish_reason == "length":
+        raise InvalidRequest(
+            f"The fields of input {index} by {model.id} did not come to an end within {done.completion_tokens} tokens; raise "
+            "max_tokens, shorten the input, or bound the schema (maxLength, maxItems).",
+            param="max_tokens",
+        )
+    return ExtractedOut(
+        model=model.name,
+        version=model.card.version,
+        digest=model.digest,
+        index=index,
+        data=json.loads(answer.text),
+        text=answer.text,
+        seed=answer.request.sampling.seed,
+        usage=usage([answer], 1),
+        timing=timing([done]),
+    )
+
+
+def _fields(schema: dict[str, Any]) -> Sequence[str]:
+    """Names of the fields at the top, as the model is told them."""
+    properties = schema.get("properties")
+    return [*properties] if isinstance(properties, dict) else []
+
+
+def _shown(body: ExtractIn) -> list[tuple[str, str]]:
+    return [(example.text, json.dumps(example.data, ensure_ascii=False)) for example in body.examples]
+
+
+def _names(body: ExtractIn) -> list[str]:
+    if body.model is not None and body.models is not None:
+        raise Unprocessable("model and models are both given; give one of them.", param="models")
+    names = body.models or ([body.model] if body.model is not None else [])
+    if not names:
+        raise Unprocessable("No model is named; give model, or several in models.", param="model")
+    return names

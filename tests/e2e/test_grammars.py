@@ -1,0 +1,112 @@
+"""Over HTTP with random weights: what is extracted satisfies its schema, formats and choices hold, penalties act."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema_rs import validator_for
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "kind": {"enum": ["water damage", "fire"]},
+        "amount": {"type": "integer"},
+        "note": {"type": "string"},
+        "parts": {"type": "array", "items": {"type": "string"}, "maxItems": 2},
+    },
+    "required": ["kind", "amount"],
+}
+TEXT = "pipe burst, 12"
+
+
+def post(service: str, path: str, **body: Any) -> httpx.Response:
+    return httpx.post(f"{service}{path}", json={"model": "general"} | body, trust_env=False, timeout=60)
+
+
+def test_what_is_extracted_satisfies_its_schema_for_every_seed(service: str) -> None:
+    check = validator_for(SCHEMA)
+    texts = set()
+    for seed in range(12):
+        answer = post(service, "/v1/extract", input=[TEXT, "fire"], schema=SCHEMA, temperature=1.5, seed=seed)
+        assert answer.status_code == 200, answer.text
+        results = answer.json()["results"]
+        assert [result["index"] for result in results] == [0, 1]
+        for result in results:
+            check.validate(result["data"])
+            assert json.loads(result["text"]) == result["data"]
+            assert set(result["data"]) <= set(SCHEMA["properties"])
+            texts.add(result["text"])
+    assert len(texts) > 12
+
+
+def test_the_same_extraction_again_is_the_same(service: str) -> None:
+    first, again = (post(service, "/v1/extract", input=TEXT, schema=SCHEMA).json()["results"][0] for _ in range(2))
+    assert first["data"] == again["data"]
+
+
+def test_fields_that_do_not_fit_are_refused_with_what_to_do(service: str) -> None:
+    answer = post(service, "/v1/extract", input=TEXT, schema=SCHEMA, max_tokens=3)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "max_tokens"
+    assert "maxLength" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("schema", [{"type": "banana"}, {"$ref": "#"}, {"type": "string", "minLength": "x"}])
+def test_a_schema_that_cannot_be_followed_names_the_schema(service: str, schema: Any) -> None:
+    answer = post(service, "/v1/extract", input=TEXT, schema=schema)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["param"] == "schema"
+
+
+def test_a_chat_answers_in_the_format_asked(service: str) -> None:
+    format = {"type": "json_schema", "json_schema": {"name": "claim", "strict": True, "schema": SCHEMA["properties"]["kind"]}}
+    messages = [{"role": "user", "content": TEXT}]
+    answer = post(service, "/v1/chat/completions", messages=messages, response_format=format, temperature=2.0, n=4, seed=1)
+    said = {choice["message"]["content"] for choice in answer.json()["choices"]}
+    assert said <= {'"water damage"', '"fire"'}
+    assert {choice["finish_reason"] for choice in answer.json()["choices"]} == {"stop"}
+
+
+def test_models_are_compared_under_one_choice(service: str) -> None:
+    answer = post(service, "/v1/completions", prompt=TEXT, choice=["yes", "no"], max_tokens=8)
+    assert answer.json()["choices"][0]["text"] in ("yes", "no")
+    body = {"models": ["general", "general@1"], "prompt": TEXT, "choice": ["yes", "no"]}
+    compared = httpx.post(f"{service}/v1/compare", json=body, trust_env=False, timeout=60).json()
+    assert {output["text"] for output in compared["outputs"]} <= {"yes", "no"}
+    assert compared["sampling"]["grammar"]["kind"] == "choice"
+
+
+def test_bias_and_penalties_come_through(service: str) -> None:
+    tokens = post(service, "/tokenize", prompt=" fire").json()["tokens"]
+    bias = {str(tokens[0]): 10}
+    answer = post(service, "/v1/completions", prompt=TEXT, logit_bias=bias, max_tokens=3, temperature=0, logprobs=0)
+    assert len(set(answer.json()["choices"][0]["logprobs"]["tokens"])) == 1
+    spread = post(
+        service, "/v1/completions", prompt=TEXT, logit_bias=bias, repetition_penalty=10, frequency_penalty=2, max_tokens=3,
+        temperature=0, logprobs=0,
+    )  # fmt: skip
+    assert len(set(spread.json()["choices"][0]["logprobs"]["tokens"])) > 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "param"),
+    [
+        ({"logit_bias": {"99999": 1}}, 400, "logit_bias"),
+        ({"logit_bias": {"x": 1}}, 422, "logit_bias.x"),
+        ({"min_p": 2}, 422, "min_p"),
+        ({"repetition_penalty": 0}, 422, "repetition_penalty"),
+        ({"presence_penalty": 3}, 422, "presence_penalty"),
+        ({"choice": []}, 422, "choice"),
+        ({"choice": ["a", "a"]}, 422, "choice"),
+        ({"choice": ["a"], "response_format": {"type": "json_object"}}, 422, "choice"),
+        ({"response_format": {"type": "json_schema"}}, 422, "response_format"),
+        ({"response_format": {"type": "json_object", "json_schema": {"schema": {}}}}, 422, "response_format"),
+        ({"response_format": {"type": "xml"}}, 422, "response_format.type"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "banana"}}}}, 400, "response_format"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(service: str, body: dict[str, Any], status: int, param: str) -> None:
+    answer = post(service, "/v1/completions", prompt=TEXT, **body)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]["param"].startswith(param)

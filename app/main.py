@@ -22,6 +22,7 @@ from app.inference.scoring import Scorer
 from app.jobs.queue import JobQueue
 from app.settings import Settings
 from app.training.routes import router as training
+from app.web.draining import Drain, Draining
 from app.web.errors import install_error_handlers
 from app.web.limits import BodyLimit
 from app.web.metrics import Metrics
@@ -53,10 +54,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.tasks = Tasks(database)
     app.state.scorer = Scorer(app.state.engines)
     app.state.metrics = Metrics()
+    app.state.metrics.watch(app.state.engines.load_now)
+    app.state.drain = Drain()
     for router in (web, inference, comparisons, datasets, benchmarks, training):
         app.include_router(router)
     install_error_handlers(app)
     app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(Draining, drain=app.state.drain)
     app.add_middleware(app.state.metrics.middleware)
     return app
 

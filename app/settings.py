@@ -37,8 +37,12 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(100 * 2**20, gt=0, description="largest dataset upload, bytes")
     max_upload_rows: int = Field(200_000, gt=0, description="most rows in one dataset")
     queue_requests: int = Field(256, gt=0, description="requests that may wait for a model before 429")
+    queue_tokens: int = Field(500_000, gt=0, description="tokens of requests that may wait for a model before 429")
     batch_rows: int = Field(32, gt=0, description="most rows that generate together")
     batch_tokens: int = Field(16384, gt=0, description="most prompt tokens computed in one step")
+    model_memory: int = Field(
+        0, ge=0, description="memory for weights, bytes; what is idle leaves first; 0 is half of the machine's, or of the GPU's"
+    )
     prefix_cache_bytes: int = Field(
         256 * 2**20,
         ge=0,

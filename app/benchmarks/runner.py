@@ -235,7 +235,7 @@ class ModelArm:
         )
 
     async def _ask(self, text: str, examples: Sequence[Case], scoring: Scoring, condition: str, case: int) -> Any:
-        body: dict[str, Any] = {"model": self.arm.model, "input": text, "task": self._task}
+        body: dict[str, Any] = {"model": self.arm.model, "input": text, "task": self._task, "priority": "batch"}
         if examples:
             body["examples"] = [{"text": example.text, "label": example.gold} for example in examples]
         if condition.startswith("rerun"):

@@ -8,10 +8,12 @@ import typer
 
 if TYPE_CHECKING:
     import socket
+    from types import FrameType
 
     import uvicorn
 
     from app.settings import Settings
+    from app.web.draining import Drain
 
 # Set by a parent that starts a service: it ends in order when the other end of its stdin is gone, however the parent died.
 LIFELINE = "VERSUS_SERVE_LIFELINE"
@@ -85,15 +87,35 @@ def _serve(settings: "Settings", listening: "socket.socket") -> None:
     from app.jobs.child import worker_child
     from app.main import create_app
 
-    config = uvicorn.Config(
-        create_app(settings), log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, ws="none"
-    )
-    server = uvicorn.Server(config)
+    app = create_app(settings)
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, ws="none")
+    server = _server(config, app.state.drain)
     if os.environ.pop(LIFELINE, "") == "1":
         _end_with_parent(server)
     with worker_child(settings) if settings.embedded_worker else nullcontext():
         structlog.get_logger("versus").info("serving", url=settings.api, docs=f"{settings.api}/docs")
         server.run(sockets=[listening])
+
+
+def _server(config: "uvicorn.Config", drain: "Drain") -> "uvicorn.Server":
+    import signal
+
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Asked to end it goes on listening while work is in hand, so that /readyz can tell; asked again it ends at once."""
+
+        def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
+            self._captured_signals.append(sig)
+            if drain.begun:
+                self.should_exit = True
+                self.force_exit = sig == signal.SIGINT
+            drain.begin()
+
+        async def on_tick(self, counter: int) -> bool:
+            return await super().on_tick(counter) or drain.over(GRACE_S)
+
+    return Server(config)
 
 
 def _end_with_parent(server: "uvicorn.Server") -> None:

@@ -16,6 +16,7 @@ from app.errors import InvalidRequest
 Prompt = str | Sequence[int] | Sequence[Message]
 
 FinishReason = Literal["stop", "length"]
+Priority = Literal["interactive", "batch"]  # batch gives way
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class GenerateRequest:
     sampling: Sampling = Sampling()
     logprobs: int | None = None  # alternatives per token besides the token itself; None: no log-probabilities at all
     echo: bool = False  # the prompt's tokens come first, as an event of their own, with log-probabilities if asked
+    priority: Priority = "interactive"
 
 
 def check_capabilities(known: Capabilities, request: GenerateRequest) -> None:
@@ -147,6 +149,7 @@ class ScoreRequest:
     model: ModelVersion
     prompt: Prompt
     labels: Sequence[str]  # at least one, all different
+    priority: Priority = "interactive"
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,18 @@ class Scores:
     prompt_tokens: int
     queue_ms: float
     total_ms: float
+
+
+@dataclass(frozen=True)
+class Load:
+    """What an engine has on its hands for one standalone version and its adapters; memory in bytes."""
+
+    model: str
+    waiting_requests: int = 0
+    waiting_tokens: int = 0
+    running_requests: int = 0
+    weights_bytes: int = 0
+    prefix_cache_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -204,6 +219,10 @@ class Engine(Protocol):
         ...
 
     def loaded(self, model: ModelVersion) -> bool: ...
+
+    def load_now(self) -> Sequence[Load]:
+        """For metrics; at once."""
+        ...
 
     async def close(self) -> None:
         """Ends running work and frees everything."""

@@ -20,6 +20,7 @@ from app.engines.base import (
     Event,
     FinishReason,
     GenerateRequest,
+    Load,
     Piece,
     Prompt,
     Sampling,
@@ -116,6 +117,9 @@ class FakeEngine:
 
     def loaded(self, model: ModelVersion) -> bool:
         return model.id in self._loaded
+
+    def load_now(self) -> Sequence[Load]:
+        return [Load("fake", running_requests=self._running)]
 
     async def close(self) -> None:
         self._loaded.clear()

@@ -5,7 +5,7 @@ from importlib import import_module
 from threading import Lock
 
 from app.catalog.catalog import ModelVersion
-from app.engines.base import Engine
+from app.engines.base import Engine, Load
 from app.errors import Unavailable
 from app.settings import Settings
 
@@ -51,6 +51,10 @@ class Engines:
         """Whether the model's weights are resident; asks no engine into being."""
         engine = self._made.get(model.card.engine)
         return engine is not None and engine.loaded(model)
+
+    def load_now(self) -> list[Load]:
+        """Of all engines that were asked for."""
+        return [load for engine in [*self._made.values()] for load in engine.load_now()]
 
     async def close(self) -> None:
         await asyncio.gather(*(engine.close() for engine in self._made.values()))

@@ -90,6 +90,7 @@ def _requests(
             sampling=sampling_of(body, max_tokens=max_tokens, seed=(first + place) % SEEDS, logit_bias=body.logit_bias),
             logprobs=logprobs,
             echo=echo,
+            priority=body.priority or "interactive",
         )
         for prompt in prompts
         for place in range(body.n or 1)

@@ -9,7 +9,7 @@ from app.catalog.catalog import ModelVersion
 from app.catalog.prompts import as_messages
 from app.database.base import new_id
 from app.database.tables import Classification
-from app.engines.base import GenerateRequest, Sampling, Scores
+from app.engines.base import GenerateRequest, Priority, Sampling, Scores
 from app.errors import Unprocessable
 from app.inference import store
 from app.inference.asked import draw_seed
@@ -62,6 +62,7 @@ class Scored:
     text: str
     index: int
     scoring: Scoring = "sum"
+    priority: Priority = "interactive"
     scores: Scores | None = None
     decision: Decision | None = None
 
@@ -78,7 +79,7 @@ async def classify(body: ClassifyIn, serving: Serving) -> ClassifyOut:
     models = [serving.catalog.find(name) for name in names]
     questions = [await question_for(model, body, serving) for model in models]
     asked = [
-        Scored(model, question, text, index, body.scoring or "sum")
+        Scored(model, question, text, index, body.scoring or "sum", body.priority or "interactive")
         for index, text in enumerate(inputs)
         for model, question in zip(models, questions, strict=True)
     ]
@@ -92,7 +93,7 @@ async def classify(body: ClassifyIn, serving: Serving) -> ClassifyOut:
 
 async def score(one: Scored, serving: Serving) -> Scored:
     """Asks the engine and decides."""
-    one.scores, one.decision = await serving.scorer.score(one.model, one.question, one.text, one.scoring)
+    one.scores, one.decision = await serving.scorer.score(one.model, one.question, one.text, one.scoring, one.priority)
     return one
 
 
@@ -153,6 +154,7 @@ async def _generate(asked: Sequence[Scored], body: ClassifyIn, request_id: str, 
                 # By input, so that several inputs are independent draws; the same for every model.
                 seed=(seed + one.index) % SEEDS,
             ),
+            priority=one.priority,
         )
         for one in asked
     ]

@@ -110,7 +110,7 @@ def _at_least(schema: dict[str, Any], key: str) -> int:
 
 def _request(model: ModelVersion, prompt: str, grammar: Grammar, body: ExtractIn, seed: int) -> GenerateRequest:
     sampling = Sampling(max_tokens=body.max_tokens, temperature=float(body.temperature or 0.0), seed=seed, grammar=grammar)
-    return GenerateRequest(model, as_messages(prompt), sampling)
+    return GenerateRequest(model, as_messages(prompt), sampling, priority=body.priority or "interactive")
 
 
 def _out(answer: Answer, index: int) -> ExtractedOut:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.engines.base import Grammar
+from app.engines.base import Grammar, Priority
 from app.errors import InvalidRequest, Unprocessable
 from app.inference.fields import (
     MOST_CHOICES,
@@ -96,6 +96,12 @@ class SamplingIn(In):
         return Grammar("json_object") if schema is None else Grammar("json_schema", json.dumps(schema))
 
 
+# Of every request that makes a model work.
+PriorityField = Annotated[
+    Priority | None, Field(description="interactive unless told; batch gives way to what somebody waits for")
+]
+
+
 class OpenAiIn(SamplingIn):
     """What chat and completions have in common."""
 
@@ -107,6 +113,7 @@ class OpenAiIn(SamplingIn):
     stream: bool | None = None
     stream_options: StreamOptionsIn | None = None
     logit_bias: LogitBias | None = None
+    priority: PriorityField = None
     user: NoEffect = None
 
     def refuse_unsupported(self) -> None:
@@ -304,6 +311,7 @@ class ClassifyIn(In):
     temperature: Temperature | None = Field(default=None, description="only with mode generate; 0 unless told")
     seed: Seed | None = Field(default=None, description="of mode generate; scoring draws nothing")
     max_tokens: Count | None = Field(default=None, description="only with mode generate; enough for any label unless told")
+    priority: PriorityField = None
 
 
 # ---- Extraction
@@ -330,6 +338,7 @@ class ExtractIn(In):
     temperature: Temperature | None = Field(default=None, description="0 unless told")
     seed: Seed | None = None
     max_tokens: Count | None = Field(default=None, description="as much as the context has room for unless told")
+    priority: PriorityField = None
 
 
 # ---- Tokenizer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.catalog.catalog import ModelVersion
 from app.catalog.prompts import as_messages
-from app.engines.base import ScoreRequest, Scores
+from app.engines.base import Priority, ScoreRequest, Scores
 from app.engines.registry import Engines
 from app.errors import BrokenWeights
 from app.inference.labels import Question
@@ -42,29 +42,32 @@ class Scorer:
         self._engines = engines
         self._content_free: OrderedDict[tuple[str, str, tuple[str, ...]], Sequence[float]] = OrderedDict()
 
-    async def score(self, model: ModelVersion, question: Question, text: str, scoring: Scoring) -> tuple[Scores, Decision]:
+    async def score(
+        self, model: ModelVersion, question: Question, text: str, scoring: Scoring, priority: Priority = "interactive"
+    ) -> tuple[Scores, Decision]:
         """Raises BrokenWeights for weights that compute NaN, and what an engine raises."""
-        scores = await self._asked(model, question, question.put(text))
+        scores = await self._asked(model, question, question.put(text), priority)
         values = scores.log_likelihoods
         if scoring == "mean":
             values = [value / (tokens + 1) for value, tokens in zip(values, scores.label_tokens, strict=True)]
         elif scoring == "calibrated":
-            habits = await self._habits(model, question)
+            habits = await self._habits(model, question, priority)
             values = [max(value, _LOWEST) - max(habit, _LOWEST) for value, habit in zip(values, habits, strict=True)]
         return scores, decide(question.labels, values, scores.log_likelihoods)
 
-    async def _habits(self, model: ModelVersion, question: Question) -> Sequence[float]:
+    async def _habits(self, model: ModelVersion, question: Question, priority: Priority) -> Sequence[float]:
         prompt = question.put(CONTENT_FREE)
         key = (model.digest, prompt, question.answers)
         if key not in self._content_free:
-            self._content_free[key] = (await self._asked(model, question, prompt)).log_likelihoods
+            self._content_free[key] = (await self._asked(model, question, prompt, priority)).log_likelihoods
             if len(self._content_free) > _REMEMBERED:
                 self._content_free.popitem(last=False)
         self._content_free.move_to_end(key)
         return self._content_free[key]
 
-    async def _asked(self, model: ModelVersion, question: Question, prompt: str) -> Scores:
-        scores = await self._engines.of(model).score(ScoreRequest(model, as_messages(prompt), question.answers))
+    async def _asked(self, model: ModelVersion, question: Question, prompt: str, priority: Priority) -> Scores:
+        request = ScoreRequest(model, as_messages(prompt), question.answers, priority)
+        scores = await self._engines.of(model).score(request)
         if any(map(math.isnan, scores.log_likelihoods)):
             raise BrokenWeights(model.id)
         return scores

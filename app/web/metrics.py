@@ -1,10 +1,14 @@
 """Prometheus metrics: requests by route and status, how long they took, and how many are being answered."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.engines.base import Load
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 
@@ -25,12 +29,40 @@ class Metrics:
         )
         self.in_flight = Gauge("versus_requests_in_flight", "Requests being answered now.", registry=self.registry)
 
+    def watch(self, engines: Callable[[], Iterable[Load]]) -> None:
+        """Also tell what the engines have on their hands, as of each scrape."""
+        self.registry.register(_EngineLoads(engines))
+
     def render(self) -> bytes:
         return generate_latest(self.registry)
 
     @property
     def middleware(self) -> Callable[[ASGIApp], ASGIApp]:
         return lambda app: _Measured(app, self)
+
+
+class _EngineLoads(Collector):
+    """One gauge per field of a Load, by model."""
+
+    def __init__(self, engines: Callable[[], Iterable[Load]]) -> None:
+        self._engines = engines
+
+    def collect(self) -> Iterator[Metric]:
+        loads = [*self._engines()]
+        for name, told in _ENGINE_GAUGES.items():
+            gauge = GaugeMetricFamily(f"versus_engine_{name}", told, labels=["model"])
+            for load in loads:
+                gauge.add_metric([load.model], getattr(load, name))
+            yield gauge
+
+
+_ENGINE_GAUGES = {
+    "waiting_requests": "Requests that wait for a model.",
+    "waiting_tokens": "Tokens of the requests that wait.",
+    "running_requests": "Requests in a model's batch.",
+    "weights_bytes": "Memory of a model's weights and its adapters'.",
+    "prefix_cache_bytes": "Memory of remembered beginnings of prompts.",
+}
 
 
 class _Measured:

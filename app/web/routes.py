@@ -12,7 +12,7 @@ from app import __version__
 from app.benchmarks import store as benchmarks
 from app.comparisons import store as comparisons
 from app.deps import CatalogDep, DatabaseDep, EnginesDep, SessionDep, SettingsDep
-from app.web.readiness import checks
+from app.web.readiness import Check, checks
 
 router = APIRouter()
 
@@ -28,9 +28,11 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", tags=["service"], responses={503: {"description": "Not ready; `checks` tells why."}})
-async def readyz(settings: SettingsDep, database: DatabaseDep, catalog: CatalogDep) -> JSONResponse:
-    """Ready to do its work: database migrated, default model there, a job worker seen lately."""
+async def readyz(request: Request, settings: SettingsDep, database: DatabaseDep, catalog: CatalogDep) -> JSONResponse:
+    """Ready to do its work: database migrated, default model there, a job worker seen lately, not about to end."""
     found = await checks(settings, database, catalog)
+    if request.app.state.drain.begun:
+        found.append(Check("ending", False, "The service was asked to end; it finishes what is in work."))
     body: dict[str, Any] = {
         "status": "ready" if all(check.ok for check in found) else "not ready",
         "checks": {check.name: "ok" if check.ok else check.reason for check in found},

@@ -93,6 +93,11 @@ class Batch:
     def busy(self) -> bool:
         return bool(self._rows or self._readings)
 
+    @property
+    def requests(self) -> int:
+        """In work."""
+        return len(self._rows) + len(self._readings)
+
     def digests(self) -> set[str]:
         """Versions that something in work uses."""
         jobs = [*(row.job for row in self._rows), *(reading.job for reading in self._readings)]
@@ -137,6 +142,7 @@ class Batch:
                     self._kv.write(place, reading.done, layers)
                     reading.done += self._chunk
         self._readings.append(reading)
+        self._readings.sort(key=lambda one: one.job.batch)  # stable: in the order of arrival otherwise
         return reading
 
     def step(self) -> None:

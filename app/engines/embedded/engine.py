@@ -1,8 +1,10 @@
 """The embedded engine: torch in this process. Each standalone version has a lane of its own; its adapters share the lane."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from threading import Lock
 from typing import Any, TypeVar, cast
 
@@ -20,16 +22,21 @@ from app.engines.base import (
     TokenizerInfo,
     check_capabilities,
 )
+from app.engines.base import Load as EngineLoad
 from app.engines.embedded import sampling
 from app.engines.embedded.codec import Codec
 from app.engines.embedded.grammar import Constraint
 from app.engines.embedded.jobs import Generate, Load, Score, Unload
 from app.engines.embedded.lane import Lane
+from app.engines.embedded.memory import Memory, default_budget
 from app.engines.embedded.network import rows_are_independent
+from app.engines.embedded.weights import resident_bytes
 from app.errors import ContextExceeded, Unavailable
 from app.settings import Settings
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 QUICK_CHARS = 4000  # a text of this length is tokenized in less than the time that another thread would cost
 
@@ -43,6 +50,9 @@ class EmbeddedEngine:
         self._settings = settings
         self._lanes: dict[str, Lane] = {}  # by the digest of the standalone version
         self._codecs: dict[str, Codec] = {}  # by the digest of the version
+        self._device = torch.device("cuda" if on_gpu else "cpu")
+        self._memory = Memory(settings.model_memory or default_budget(self._device))
+        self._sizes: dict[str, int] = {}  # bytes of resident weights by digest
         self._reading = Lock()
         self._closed = False
 
@@ -70,20 +80,22 @@ class EmbeddedEngine:
             request.echo,
             constraint,
             began=began,
+            batch=request.priority == "batch",
         )
-        lane = self._lane(request.model)
-        lane.submit(job)
-        complete = False
-        try:
-            while not complete:
-                event = await job.events.get()
-                if isinstance(event, BaseException):
-                    raise event
-                complete = isinstance(event, Done)
-                yield event
-        finally:
-            if not complete:
-                lane.cancel(job)
+        async with self._used(request.model):
+            lane = self._lane(request.model)
+            lane.submit(job)
+            complete = False
+            try:
+                while not complete:
+                    event = await job.events.get()
+                    if isinstance(event, BaseException):
+                        raise event
+                    complete = isinstance(event, Done)
+                    yield event
+            finally:
+                if not complete:
+                    lane.cancel(job)
 
     async def score(self, request: ScoreRequest) -> Scores:
         """Log-likelihoods of the labels, each followed by the end of the answer."""
@@ -92,7 +104,9 @@ class EmbeddedEngine:
         tree = codec.tree(tuple(request.labels))
         prompt = await self._prompt_ids(codec, request.prompt)
         _check_context(request.model, codec, len(prompt), answer=tree.longest)
-        return cast(Scores, await self._ask(Score(request.model, codec, prompt, tree, began=began)))
+        job = Score(request.model, codec, prompt, tree, began=began, batch=request.priority == "batch")
+        async with self._used(request.model):
+            return cast(Scores, await self._ask(job))
 
     async def tokenize(self, model: ModelVersion, text: str, *, add_special_tokens: bool = False) -> list[int]:
         codec = await self._codec(model)
@@ -108,18 +122,23 @@ class EmbeddedEngine:
     async def load(self, model: ModelVersion) -> None:
         """Reads tokenizer and weights, the base's too; at once when they are resident."""
         await self._codec(model)
-        if not self.loaded(model):
-            await self._ask(Load(model))
+        async with self._used(model):
+            if not self.loaded(model):
+                await self._ask(Load(model))
 
     async def unload(self, model: ModelVersion) -> None:
         """Frees the weights once nothing uses them; a base takes its adapters along. What is asked later loads them again."""
         self._codecs.pop(model.digest, None)
         if self.loaded(model):
             await self._ask(Unload(model))
+        self._memory.forget(model)
 
     def loaded(self, model: ModelVersion) -> bool:
         lane = self._lanes.get(_standalone(model).digest)
         return lane is not None and model.digest in lane.resident
+
+    def load_now(self) -> Sequence[EngineLoad]:
+        return [lane.load_now(self._memory.bytes_of(lane.base)) for lane in [*self._lanes.values()]]
 
     async def close(self) -> None:
         self._closed = True
@@ -128,6 +147,26 @@ class EmbeddedEngine:
         self._codecs.clear()
 
     # ---- Ways to the lanes
+
+    @asynccontextmanager
+    async def _used(self, model: ModelVersion) -> AsyncIterator[None]:
+        """Around all work with a version: its weights, and its base's, are counted and stay; what is idle leaves if need be.
+        Raises Overloaded or Unavailable where there is no room."""
+        chain = [model] if model.base is None else [model.base, model]
+        if not all(one.digest in self._sizes for one in chain):
+            self._sizes |= {one.digest: await asyncio.to_thread(resident_bytes, one, self._device) for one in chain}
+        leaving = self._memory.enter([(one, self._sizes[one.digest]) for one in chain])
+        try:
+            for one in leaving:
+                log.info("unloading %s, to make room for %s", one.id, model.id)
+                if self.loaded(one):
+                    await self._ask(Unload(one))
+            yield
+        finally:
+            self._memory.leave(chain)
+            for one in leaving:
+                if self.loaded(one):
+                    self._memory.remember(one, self._sizes[one.digest])
 
     async def _ask(self, job: Load | Unload | Score) -> Any:
         """The job's result; a task that is cancelled here takes the job out of the lane."""

@@ -22,6 +22,7 @@ class Job:
     model: ModelVersion
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop, kw_only=True)
     began: float = field(default_factory=time.perf_counter, kw_only=True)  # when the request reached the engine
+    batch: bool = field(default=False, kw_only=True)  # gives way to others, which somebody waits for
     cancelled: bool = field(default=False, kw_only=True)  # nobody waits for it any more
 
     def age_ms(self) -> float:

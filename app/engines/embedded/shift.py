@@ -1,6 +1,8 @@
 """What a lane's thread holds from its first job to its end: the weights, the adapters and the batch."""
 
 import gc
+import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +18,8 @@ from app.engines.embedded.prefix import PrefixCache
 from app.engines.embedded.weights import load_network, pick_device
 from app.errors import Unavailable
 from app.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # More in one step gains nothing on a processor and keeps running answers waiting. On a GPU calls are dear: larger chunks.
 CPU_STEP_TOKENS, CPU_CHUNK = 512, 32
@@ -40,6 +44,15 @@ class Shift:
     @property
     def busy(self) -> bool:
         return self._batch is not None and self._batch.busy
+
+    @property
+    def in_work(self) -> int:
+        """Requests."""
+        return self._batch.requests if self._batch is not None else 0
+
+    @property
+    def prefix_bytes(self) -> int:
+        return self._prefixes.bytes if self._prefixes is not None else 0
 
     @property
     def resident(self) -> frozenset[str]:
@@ -92,6 +105,7 @@ class Shift:
     def _load(self, model: ModelVersion) -> tuple[Batch, int]:
         """The batch and the version's adapter slot, loaded when they are not. Raises Unavailable."""
         if self._network is None or self._adapters is None or self._batch is None:
+            began = time.perf_counter()
             device = pick_device(self._settings)
             if device.type == "cpu":
                 self._step_tokens = min(self._settings.batch_tokens, CPU_STEP_TOKENS)
@@ -107,10 +121,13 @@ class Shift:
                 prefixes=self._prefixes,
                 send=self._send,
             )
+            log.info("loaded %s on %s in %.2f s", self._base.id, device.type, time.perf_counter() - began)
         if model.base is None:
             return self._batch, 0
         if model.digest not in self._adapters:
+            began = time.perf_counter()
             self._adapters.load(model)
+            log.info("loaded %s beside %s in %.2f s", model.id, self._base.id, time.perf_counter() - began)
         return self._batch, self._adapters.slot(model.digest)
 
     def _unload(self, digest: str) -> None:

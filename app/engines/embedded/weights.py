@@ -1,5 +1,6 @@
 """Safetensors to a network, checked: files, missing tensors, and that our steps compute what the architecture's code does."""
 
+from math import prod
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -64,6 +65,20 @@ def load_network(model: ModelVersion, device: torch.device) -> Network:
     network = Network(module, device, module.get_input_embeddings().num_embeddings)
     _probe(model, network)
     return network
+
+
+def resident_bytes(model: ModelVersion, device: torch.device) -> int:
+    """What a version's own weights take when they are loaded, an adapter's without its base; 0 for files that cannot be read,
+    of which loading will tell."""
+    each = 2 if device.type == "cuda" and model.base is None else 4
+    total = 0
+    for path in sorted(model.folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="pt") as file:
+                total += sum(prod(file.get_slice(name).get_shape()) for name in file.keys()) * each  # noqa: SIM118
+        except (OSError, SafetensorError):
+            return 0
+    return total
 
 
 def _check_files(model: ModelVersion) -> None:

@@ -16,6 +16,7 @@ from app.errors import Conflict, InvalidRequest
 from app.inference.schemas import Scoring
 
 CHUNK = 20  # cases answered, then committed together: what a killed worker may have to ask again
+TOKENIZING = 8  # texts in flight while their tokens are counted
 SOLO = 50  # test cases that each arm answers one at a time, for latency
 SHOTS = (4, 8)  # numbers of examples tried on validation, besides as many as fit
 
@@ -200,6 +201,17 @@ class ModelArm:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
         return [task.result() for task in tasks]
+
+    async def longest(self, texts: Sequence[str], count: int = 3) -> list[str]:
+        """The texts that have the most tokens for this model; the longest in characters need not be among them."""
+        free = asyncio.Semaphore(TOKENIZING)
+
+        async def tokens(text: str) -> int:
+            async with free:
+                return int((await self._client.post("/tokenize", {"model": self.arm.model, "prompt": text}))["count"])
+
+        sizes = await asyncio.gather(*map(tokens, texts))
+        return [texts[place] for place in sorted(range(len(texts)), key=lambda place: -sizes[place])[:count]]
 
     async def fits(self, texts: Iterable[str], examples: Sequence[Case]) -> bool:
         """Whether the longest prompts, with these examples and room for an answer, are within the model's context."""

@@ -144,12 +144,15 @@ step = DBOS.step(retries_allowed=True, max_attempts=6, should_retry=_database_lo
 
 @step
 async def fitting_examples(run_id: str, arm: str) -> int:
-    """The most examples with which even the longest case, and the longest reworded one, fit into the context."""
+    """The most examples with which even the longest cases, and the longest reworded ones, fit into the context."""
     bench = _open[run_id]
     model, examples = bench.models[arm], bench.examples[arm]
-    by_length = sorted((*bench.validation, *bench.test), key=lambda case: len(case.text))
-    repeated = max(bench.test[: bench.config["consistency_cases"]], key=lambda case: len(case.text), default=by_length[-1])
-    texts = [by_length[-1].text, *(reword(repeated.text, bench.config["seed"]) for reword in REWORDINGS.values())]
+    repeated = bench.test[: bench.config["consistency_cases"]]
+    reworded = [reword(case.text, bench.config["seed"]) for case in repeated for reword in REWORDINGS.values()]
+    texts = [
+        *await model.longest([case.text for case in (*bench.validation, *bench.test)]),
+        *await model.longest(reworded),
+    ]
     fits, too_many = 0, len(examples) + 1
     while too_many - fits > 1:
         middle = (fits + too_many) // 2

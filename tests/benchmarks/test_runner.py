@@ -1,6 +1,7 @@
 """What is asked, in which order, and how the odd answers become rows."""
 
 import asyncio
+import json
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -175,6 +176,23 @@ def test_a_case_longer_than_the_context_is_a_wrong_answer_that_stays_in() -> Non
 def test_another_error_ends_the_run_instead_of_counting_against_the_model() -> None:
     with pytest.raises(Refused, match="It is model_not_found"):
         asyncio.run(rows_of([(404, error("model_not_found"), {})]))
+
+
+def test_the_longest_texts_are_those_with_the_most_tokens_not_characters() -> None:
+    client = ServiceClient("http://service")
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        count = len(json.loads(request.content)["prompt"].split())
+        return httpx.Response(200, json={"count": count}, request=request)
+
+    client._http = httpx.AsyncClient(base_url="http://service", transport=httpx.MockTransport(handle))
+
+    async def ask() -> list[str]:
+        async with client:
+            arm = ModelArm(ARM, client, "claims-desk", LABELS, seed=0)
+            return await arm.longest(["one long-word-that-is-a-token", "a b c d e", "a b", "a b c"], count=2)
+
+    assert asyncio.run(ask()) == ["a b c d e", "a b c"]
 
 
 def test_an_answer_of_another_digest_ends_the_run() -> None:

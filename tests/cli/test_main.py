@@ -25,7 +25,20 @@ def versus(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     helped = versus("--help")
     assert helped.returncode == 0
-    for name in ("demo", "serve", "worker", "db", "models", "data", "train", "bench", "classify", "compare", "chat"):
+    for name in (
+        "demo",
+        "serve",
+        "worker",
+        "db",
+        "models",
+        "data",
+        "train",
+        "bench",
+        "conformance",
+        "classify",
+        "compare",
+        "chat",
+    ):
         assert name in helped.stdout
     code = (
         "import sys, app.cli; print([name for name in ('torch', 'fastapi', 'sqlalchemy', 'pydantic') if name in sys.modules])"

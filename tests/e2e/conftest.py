@@ -5,18 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from app.catalog.catalog import Catalog
 from app.database.migrations import upgrade
 from app.main import create_app
 from app.settings import Settings
-from tests.models import make_tiny_general
+from tests.models import make_adapter, make_tiny_general
 from tests.server import serve
 
 
 @pytest.fixture(scope="session")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One general model with random weights."""
+    """A general model with random weights, and an adapter of it."""
     root = tmp_path_factory.mktemp("models")
     make_tiny_general(root)
+    make_adapter(root, Catalog([root]).find("general"), "adapter", seed=1, r=4, lora_alpha=8)
     return root
 
 

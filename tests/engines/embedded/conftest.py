@@ -8,16 +8,14 @@ from typing import Any, TypeVar
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from app.catalog.cards import CARD_FILE, Card, write_card
 from app.catalog.catalog import Catalog, ModelVersion
 from app.engines.base import Done, Event, GenerateRequest, Piece, Sampling
 from app.engines.embedded.engine import EmbeddedEngine
 from app.settings import Settings
 from app.training import lora
-from tests.models import make_tiny_general
+from tests.models import make_adapter, make_tiny_general
 
 T = TypeVar("T")
 Run = Callable[[Callable[[EmbeddedEngine], Coroutine[Any, Any, T]]], T]
@@ -29,32 +27,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def make_adapter(root: Path, base: ModelVersion, name: str, *, seed: int, **options: Any) -> Path:
-    """Write an adapter with random updates, large enough to change what the model says, in PEFT's own layout."""
-    model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
-    with torch.random.fork_rng(devices=[]), lora._quietly():
-        torch.manual_seed(seed)
-        adapted = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **({"target_modules": "all-linear"} | options)))
-        for key, weight in adapted.named_parameters():
-            if "lora_" in key:
-                torch.nn.init.normal_(weight, std=0.2)
-    folder = root / name
-    lora.save(adapted, folder, base.id)
-    write_card(
-        Card(
-            name=name,
-            kind="custom",
-            method="lora",
-            parent=base.id,
-            parent_digest=base.digest,
-            context=base.card.context,
-            parameters=base.card.parameters,
-        ),
-        folder / CARD_FILE,
-    )
-    return folder
 
 
 @pytest.fixture(scope="session")

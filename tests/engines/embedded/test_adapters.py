@@ -15,7 +15,8 @@ from app.engines.embedded.lora import CONFIG, WEIGHTS, Adapters
 from app.engines.embedded.network import Network, Plan
 from app.engines.embedded.weights import load_network
 from app.errors import Unavailable
-from tests.engines.embedded.conftest import ask, make_adapter, plain_model, run_own
+from tests.engines.embedded.conftest import ask, plain_model, run_own
+from tests.models import make_adapter
 
 IDS = [[7, 30, 99, 5, 123], [200], [11, 12, 13, 14, 15, 16, 17, 18, 19]]
 

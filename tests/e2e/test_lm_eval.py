@@ -50,11 +50,13 @@ def evaluated(task: dict[str, Any], model: str, arguments: dict[str, Any]) -> tu
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it and its libraries warn of much that is not ours
         import lm_eval
+        from lm_eval.tasks import TaskManager
 
         found = lm_eval.simple_evaluate(
             model=model,
             model_args=arguments,
             tasks=[dict(task)],
+            task_manager=TaskManager(include_defaults=False),
             batch_size=1,
             bootstrap_iters=0,
             device="cpu",

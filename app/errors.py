@@ -109,6 +109,13 @@ class Unavailable(VersusError):
     code = "unavailable"
 
 
+class UpstreamFailed(VersusError):
+    """Another server, which was asked on the caller's behalf, failed."""
+
+    status = 502
+    code = "upstream_failed"
+
+
 class BrokenWeights(VersusError):
     """A model computed something that is no number."""
 

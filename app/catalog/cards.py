@@ -59,6 +59,24 @@ class Price(_Part):
     currency: str = "USD"
 
 
+class Remote(_Part):
+    """Where a model is that another server serves: any that speaks OpenAI's API."""
+
+    url: str = Field(pattern=r"^https?://", description="base URL, with or without /v1")
+    model: str = Field(min_length=1, description="what that server calls the model or the adapter")
+    key_env: str = Field("", description="environment variable that holds the API key; empty: none is sent")
+    echo: bool = Field(
+        False,
+        description="prompts are echoed with log-probabilities, and /tokenize tells ids: labels can be scored",
+    )
+    json_schema: bool = Field(True, description="response_format with a JSON schema is followed")
+    choice: Literal["", "choice", "structured_outputs"] = Field(
+        "", description="field by which the answer is held to some texts; empty: a JSON schema's enum would be needed"
+    )
+    penalties: bool = Field(False, description="penalties, min_p and logit_bias are known")
+    timeout_s: float = Field(60.0, gt=0, description="longest silence before an answer, or within it, seconds")
+
+
 class Card(_Part):
     """`models/<name>/card.toml` (version 1) or `models/<name>/<version>/card.toml`."""
 
@@ -71,13 +89,20 @@ class Card(_Part):
     licence: str = ""
     parent: str | None = Field(None, description="name@version of the base")
     parent_digest: str | None = None
-    engine: Literal["embedded", "fake"] = "embedded"
+    engine: Literal["embedded", "remote", "fake"] = "embedded"
+    remote: Remote | None = Field(None, description="with engine = remote: where the model is")
     context: int = Field(1024, gt=0, description="most tokens, prompt and answer together")
     parameters: int = Field(gt=0, description="parameters that are computed with, the base's included")
     tasks: tuple[TrainedTask, ...] = ()
     made: Made = Made()
     price: Price = Price()
     sources: tuple[str, ...] = Field((), description="data the weights come from, with licence")
+
+    @model_validator(mode="after")
+    def _remote_goes_with_its_engine(self) -> "Card":
+        if (self.engine == "remote") != (self.remote is not None):
+            raise ValueError('a [remote] table goes with engine = "remote"')
+        return self
 
     @property
     def id(self) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 from app.catalog.cards import CARD_FILE, Card, read_card
-from app.catalog.digest import model_digest, weight_bytes
+from app.catalog.digest import model_digest, remote_digest, weight_bytes
 from app.errors import SetupError, UnknownModel
 
 
@@ -90,10 +90,10 @@ def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str]]:
         except SetupError as error:
             broken[path] = error.message
     # An adapter needs its base's digest first; a full model stands alone.
-    for card, folder in sorted(cards, key=lambda pair: pair[0].method == "lora"):
-        base = versions.get(card.parent or "") if card.method == "lora" else None
+    for card, folder in sorted(cards, key=lambda pair: _is_adapter(pair[0])):
+        base = versions.get(card.parent or "") if _is_adapter(card) else None
         problem = None
-        if card.method == "lora" and base is None:
+        if _is_adapter(card) and base is None:
             problem = f"its base {card.parent} is not in the catalog"
         elif base is not None and card.parent_digest != base.digest:
             problem = f"it was made from another {card.parent} (digest {card.parent_digest}, not {base.digest}); train it anew"
@@ -101,7 +101,9 @@ def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str]]:
             problem = f"{card.id} is also in {versions[card.id].folder}; give one of them another version"
         if problem is None:
             try:
-                digest = model_digest(folder, base.digest if base else None)
+                remote = card.remote
+                own = remote_digest(remote.url, remote.model) if remote else None
+                digest = own or model_digest(folder, base.digest if base else None)
             except OSError as error:
                 problem = str(error)
         if problem is not None:
@@ -109,3 +111,8 @@ def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str]]:
             continue
         versions[card.id] = ModelVersion(card, folder, digest, weight_bytes(folder), base)
     return versions, broken
+
+
+def _is_adapter(card: Card) -> bool:
+    """Whether it is served on its base's weights; another server keeps its adapters with their base itself."""
+    return card.method == "lora" and card.remote is None

@@ -32,6 +32,11 @@ def model_digest(folder: Path, base_digest: str | None) -> str:
     return digest.hexdigest()
 
 
+def remote_digest(url: str, model: str) -> str:
+    """The identity of what another server serves, as far as it can be known from here: where it is and how it is called."""
+    return hashlib.sha256(json.dumps(["remote", url.rstrip("/").removesuffix("/v1"), model]).encode()).hexdigest()
+
+
 def weight_bytes(folder: Path) -> int:
     """Bytes of the weights on disk; for an adapter its own only."""
     return sum(path.stat().st_size for pattern in WEIGHTS for path in folder.glob(pattern))

@@ -196,7 +196,9 @@ class Engine(Protocol):
     cannot be loaded, InvalidRequest for what `capabilities` denies.
     """
 
-    capabilities: Capabilities
+    def capabilities(self, model: ModelVersion) -> Capabilities:
+        """What can be asked of this model."""
+        ...
 
     def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
         """Pieces in order, then one Done. Closing the iterator early stops the work within one step."""
@@ -204,7 +206,11 @@ class Engine(Protocol):
 
     async def score(self, request: ScoreRequest) -> Scores: ...
 
-    async def tokenize(self, model: ModelVersion, text: str, *, add_special_tokens: bool = False) -> list[int]: ...
+    async def tokenize(
+        self, model: ModelVersion, text: str | Sequence[Message], *, add_special_tokens: bool = False
+    ) -> list[int]:
+        """Of a plain text, or of messages as the model's chat template puts them, up to where the answer begins."""
+        ...
 
     async def detokenize(self, model: ModelVersion, tokens: Sequence[int]) -> str: ...
 

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from app.catalog.catalog import ModelVersion
+from app.catalog.prompts import Message
 from app.engines.base import (
     Capabilities,
     Done,
@@ -50,14 +51,16 @@ class FakeEngine:
     """Answers at once, in words that say nothing. Only `settings.queue_requests` is heeded."""
 
     def __init__(self, settings: Settings) -> None:
-        self.capabilities = Capabilities(penalties=False, grammar=False)
         self._most = settings.queue_requests
         self._running = 0
         self._loaded: set[str] = set()
 
+    def capabilities(self, model: ModelVersion) -> Capabilities:
+        return Capabilities(penalties=False, grammar=False)
+
     async def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
         started = time.perf_counter()
-        check_capabilities(self.capabilities, request)
+        check_capabilities(self.capabilities(request.model), request)
         with self._place():
             self._loaded.add(request.model.id)
             prompt = self._prompt(request.model, request.prompt)
@@ -100,8 +103,10 @@ class FakeEngine:
                 totals.append(_log_likelihood(request.model.digest, prompt, [*label, EOS]))
         return Scores(totals, [len(label) for label in labels], len(prompt), 0.0, _ms(started))
 
-    async def tokenize(self, model: ModelVersion, text: str, *, add_special_tokens: bool = False) -> list[int]:
-        return [BOS] * add_special_tokens + list(text.encode())
+    async def tokenize(
+        self, model: ModelVersion, text: str | Sequence[Message], *, add_special_tokens: bool = False
+    ) -> list[int]:
+        return [BOS] * add_special_tokens + list(text.encode()) if isinstance(text, str) else _tokens(text)
 
     async def detokenize(self, model: ModelVersion, tokens: Sequence[int]) -> str:
         return _decoded(_checked(tokens))

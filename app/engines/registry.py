@@ -12,6 +12,7 @@ from app.settings import Settings
 # name -> module and class; its constructor takes the settings
 ENGINES = {
     "embedded": ("app.engines.embedded.engine", "EmbeddedEngine"),
+    "remote": ("app.engines.remote", "RemoteEngine"),
     "fake": ("app.engines.fake", "FakeEngine"),
 }
 

@@ -8,7 +8,7 @@ from app.engines.base import GenerateRequest, Prompt, Sampling
 from app.errors import Unprocessable
 from app.inference.fields import SEEDS
 from app.inference.limits import check_inputs, check_prompt
-from app.inference.schemas import ChatIn, CompletionIn, MessageIn, OpenAiIn, SamplingIn
+from app.inference.schemas import ChatIn, CompletionIn, MessageIn, OpenAiIn, SamplingIn, TokenizeIn
 from app.inference.serving import Serving
 from app.settings import Settings
 
@@ -44,6 +44,17 @@ def completion_requests(body: CompletionIn, serving: Serving) -> list[GenerateRe
         check_prompt(prompt, serving.settings)
     max_tokens = COMPLETION_TOKENS if body.max_tokens is None else body.max_tokens
     return _requests(body, serving, prompts, max_tokens, body.logprobs, echo=bool(body.echo))
+
+
+def tokenized_text(body: TokenizeIn, serving: Serving) -> str | list[Message]:
+    """Raises Unprocessable unless exactly one of prompt and messages is given."""
+    if (body.prompt is None) == (body.messages is None):
+        raise Unprocessable("Give one of prompt and messages.", param="prompt")
+    if body.messages is not None:
+        return chat_messages(body.messages, serving.settings)
+    assert body.prompt is not None, "checked"
+    check_prompt(body.prompt, serving.settings)
+    return body.prompt
 
 
 def chat_messages(messages: Sequence[MessageIn], settings: Settings) -> list[Message]:

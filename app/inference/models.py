@@ -56,7 +56,7 @@ def model_out(version: ModelVersion, engines: Engines) -> ModelOut:
     card = version.card
     capabilities, reason = None, None
     try:
-        capabilities = asdict(engines.of(version).capabilities)
+        capabilities = asdict(engines.of(version).capabilities(version))
     except Unavailable as error:
         reason = error.message
     return ModelOut(

@@ -176,10 +176,10 @@ class TokenizerInfoOut(BaseModel):
 
 @router.post("/tokenize")
 async def tokenize(body: TokenizeIn, serving: ServingDep) -> TokensOut:
-    """The ids of a text, as `/v1/completions` would see it."""
-    check_prompt(body.prompt, serving.settings)
+    """The ids of a text, as `/v1/completions` would see it, or of messages, as `/v1/chat/completions` would."""
+    text = asked.tokenized_text(body, serving)
     model = _model(body.model, serving)
-    tokens = await serving.engines.of(model).tokenize(model, body.prompt, add_special_tokens=body.add_special_tokens)
+    tokens = await serving.engines.of(model).tokenize(model, text, add_special_tokens=body.add_special_tokens)
     return TokensOut(tokens=tokens, count=len(tokens), max_model_len=model.card.context)
 
 

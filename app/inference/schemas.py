@@ -345,11 +345,13 @@ class ExtractIn(In):
 
 
 class TokenizeIn(In):
-    """`POST /tokenize`."""
+    """`POST /tokenize`: give `prompt`, or `messages` for the ids of a chat."""
 
     model: ModelName | None = Field(default=None, description="the default general model unless told")
-    prompt: Text
+    prompt: Text | None = None
+    messages: Annotated[list[MessageIn], Field(min_length=1)] | None = None
     add_special_tokens: bool = False
+    add_generation_prompt: Literal[True] = Field(default=True, description="with messages: up to where the answer begins")
 
 
 class DetokenizeIn(In):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 import torch
 
 from app.catalog.catalog import ModelVersion
+from app.catalog.prompts import Message
 from app.engines.base import (
     Capabilities,
     Done,
@@ -46,7 +47,7 @@ class EmbeddedEngine:
 
     def __init__(self, settings: Settings) -> None:
         on_gpu = settings.device != "cpu" and torch.cuda.is_available()
-        self.capabilities = Capabilities(deterministic=not on_gpu and rows_are_independent())
+        self._capabilities = Capabilities(deterministic=not on_gpu and rows_are_independent())
         self._settings = settings
         self._lanes: dict[str, Lane] = {}  # by the digest of the standalone version
         self._codecs: dict[str, Codec] = {}  # by the digest of the version
@@ -56,11 +57,14 @@ class EmbeddedEngine:
         self._reading = Lock()
         self._closed = False
 
+    def capabilities(self, model: ModelVersion) -> Capabilities:
+        return self._capabilities
+
     async def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
         """Pieces in order, then one Done."""
         began = time.perf_counter()
         sampling.check(request.sampling)
-        check_capabilities(self.capabilities, request)
+        check_capabilities(self._capabilities, request)
         codec = await self._codec(request.model)
         prompt = await self._prompt_ids(codec, request.prompt)
         wanted = request.sampling.max_tokens
@@ -108,8 +112,12 @@ class EmbeddedEngine:
         async with self._used(request.model):
             return cast(Scores, await self._ask(job))
 
-    async def tokenize(self, model: ModelVersion, text: str, *, add_special_tokens: bool = False) -> list[int]:
+    async def tokenize(
+        self, model: ModelVersion, text: str | Sequence[Message], *, add_special_tokens: bool = False
+    ) -> list[int]:
         codec = await self._codec(model)
+        if not isinstance(text, str):
+            return await self._prompt_ids(codec, text)
         return await _run(len(text), lambda: codec.encode(text, add_special_tokens=add_special_tokens))
 
     async def detokenize(self, model: ModelVersion, tokens: Sequence[int]) -> str:

@@ -21,9 +21,9 @@ def client(service: str) -> Iterator[OpenAI]:
 
 
 def test_models_are_listed_and_found(client: OpenAI) -> None:
-    (model,) = client.models.list().data
+    model, adapter = client.models.list().data
 
-    assert model.id == "general@1"
+    assert (model.id, adapter.id) == ("general@1", "adapter@1")
     assert client.models.retrieve("general").id == model.id
 
 

@@ -29,7 +29,7 @@ format: .venv/.installed-dev ## let ruff sort imports and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-perf: .venv/.installed-dev ## print the numbers of speed: start, --help, classify
+perf: .venv/.installed-dev ## print the numbers of speed beside their peers (ARGS=serving)
 	@$(BIN)/python -m tests.perf $(ARGS)
 
 lock: .venv/.installed-dev ## write what is installed to requirements.lock (after an upgrade by hand)

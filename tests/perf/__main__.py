@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.perf import serving
 from tests.perf.peers import one_row_per_label
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,15 @@ START_WAIT_S = 120.0
 
 
 def main() -> None:
+    """All parts, or those that are named: start, serving."""
+    parts = {"start": start, "serving": serving.rows}
+    for name in sys.argv[1:] or [*parts]:
+        for what, measured, wanted in parts[name]():
+            sys.stdout.write(f"{what:<60}{measured:>12}  {wanted}\n")
+            sys.stdout.flush()
+
+
+def start() -> Iterator[tuple[str, str, str]]:
     rows = [("versus --help", f"{help_seconds():.2f} s", "under 0.5 s")]
     with tempfile.TemporaryDirectory() as folder:
         with service(Path(folder)):
@@ -37,8 +47,7 @@ def main() -> None:
             rows.extend(classify(url))
         with service(Path(folder), VERSUS_EMBEDDED="false") as (_, seconds):
             rows.append(("the same without the embedded engine", f"{seconds:.1f} s", ""))
-    for what, measured, wanted in rows:
-        sys.stdout.write(f"{what:<52}{measured:>12}  {wanted}\n")
+    yield from rows
 
 
 def help_seconds() -> float:

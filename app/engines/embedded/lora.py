@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from app.catalog.catalog import ModelVersion
+from app.engines.embedded.fused import FusedLlama
 from app.engines.embedded.network import Network
 from app.errors import Unavailable
 
@@ -44,6 +45,8 @@ CHANGES_BASE = {"pissa", "olora", "corda", "loftq", "lora_ga"}
 TENSOR = re.compile(
     r"base_model\.model\.(?P<module>.+)\.lora_(?:(?P<half>[AB])(?:\.default)?\.weight|embedding_(?P<column>[AB])(?:\.default)?)"
 )
+
+FUSED = "fused:"  # before the name of a layer of the fused pass
 
 Halves = tuple[Tensor, Tensor]  # A [rank, in], B [out, rank] times the scale
 
@@ -86,9 +89,11 @@ class Adapted(nn.Module):
         # One token per row, each with its own adapter: two products for all rows whose updates have one rank.
         for rank in {*(self._ranks[slot] for slot in plan.slots)} - {0}:
             rows = [row for row, slot in enumerate(plan.slots) if self._ranks[slot] == rank]
-            slots = [plan.slots[row] for row in rows]
-            low = self._low_rows(x[0, rows], slots, rank)
-            out[0, rows] += torch.bmm(self.b[slots, :, :rank], low)[..., 0]
+            # A batch of one product sums in another order than a larger one: a row alone is computed twice.
+            pair = rows * 2 if len(rows) == 1 else rows
+            slots = [plan.slots[row] for row in pair]
+            low = self._low_rows(x[0, pair], slots, rank)
+            out[0, rows] += torch.bmm(self.b[slots, :, :rank], low)[: len(rows), :, 0]
         for start, stop, slot in plan.runs:
             if rank := self._ranks[slot]:
                 out[0, start:stop] += self._low(x[0, start:stop], slot, rank) @ self.b[slot, :, :rank].T
@@ -147,7 +152,7 @@ class Adapters:
 
     def load(self, variant: ModelVersion) -> None:
         """Raises Unavailable that tells what is wrong with the adapter; the others are untouched then."""
-        updates = read_adapter(variant, self._network.module)
+        updates = self._joined(read_adapter(variant, self._network.module))
         slot = next(n for n in range(1, len(self._slots) + 2) if n not in self._slots.values())
         for layer in self._layers.values():
             layer.drop(slot)
@@ -159,14 +164,46 @@ class Adapters:
             self._layers[name].put(slot, a, b)
         self._slots[variant.digest] = slot
 
+    def _joined(self, updates: dict[str, Halves]) -> dict[str, Halves]:
+        """By the layers that are computed: updates of projections that are one layer there become one update of it, its A below
+        each other, its B in blocks."""
+        fused = self._network.fused
+        if not isinstance(fused, FusedLlama):
+            return updates
+        found: dict[str, Halves] = {}
+        groups: dict[str, list[tuple[int, Halves]]] = {}
+        for name, halves in updates.items():
+            if name not in fused.parts:
+                found[name] = halves
+                continue
+            layer, start = fused.parts[name]
+            groups.setdefault(FUSED + layer, []).append((start, halves))
+        for layer, parts in groups.items():
+            rank = sum(len(a) for _, (a, _) in parts)
+            _, given = sizes(self._layer(layer))
+            b = torch.zeros(given, rank)
+            column = 0
+            for start, (own_a, own_b) in parts:
+                b[start : start + len(own_b), column : column + len(own_a)] = own_b
+                column += len(own_a)
+            found[layer] = torch.cat([a for _, (a, _) in parts]), b
+        return found
+
+    def _layer(self, name: str) -> Any:
+        """Of the module or, behind FUSED, of the fused pass; the plain one where it is adapted already."""
+        root: Any = self._network.fused if name.startswith(FUSED) else self._network.module
+        layer = root.get_submodule(name.removeprefix(FUSED))
+        return layer.layer if isinstance(layer, Adapted) else layer
+
     def _adapt(self, name: str, slot: int) -> Adapted:
-        parent, _, child = name.rpartition(".")
-        plain = self._network.module.get_submodule(name)
+        root: Any = self._network.fused if name.startswith(FUSED) else self._network.module
+        parent, _, child = name.removeprefix(FUSED).rpartition(".")
+        plain = self._layer(name)
         kind = AdaptedEmbedding if isinstance(plain, nn.Embedding) else Adapted
-        layer = kind(plain, self._network)  # type: ignore[arg-type]
+        layer = kind(plain, self._network)
         last = max(slot, *self._slots.values()) if self._slots else slot
         layer.put(last, layer.a[0, :0], layer.b[0, :, :0])
-        setattr(self._network.module.get_submodule(parent), child, layer)
+        setattr(root.get_submodule(parent), child, layer)
         return layer
 
     def unload(self, digest: str) -> None:

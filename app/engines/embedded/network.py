@@ -12,7 +12,7 @@ known of its beginning changes a bit.
 
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -125,11 +125,18 @@ def _causal(tokens: int, before: int, device: torch.device) -> Tensor:
     return mask.tril(before)[None, None]
 
 
+class Pass(Protocol):
+    """Another way to compute what the module does."""
+
+    def __call__(self, ids: Tensor, positions: Tensor, keep: Tensor, plan: Plan) -> Tensor: ...
+
+
 class Network:
-    """A language model from transformers, run step by step."""
+    """A language model from transformers, run step by step; by its own code, or by `fused` where that computes the same."""
 
     def __init__(self, module: nn.Module, device: torch.device, vocabulary: int) -> None:
         self.module, self.device, self.vocabulary = module, device, vocabulary
+        self.fused: Pass | None = None
         self.plan = Plan()  # the step in work; the adapters' layers read it
 
     def logits(self, plan: Plan) -> Tensor:
@@ -138,13 +145,12 @@ class Network:
         with torch.inference_mode():
             plan.close(self.device)
             self.plan = plan
-            out = self.module(
-                input_ids=torch.tensor([plan.ids], device=self.device),
-                position_ids=torch.tensor([plan.positions], device=self.device),
-                logits_to_keep=torch.tensor(plan.keep, dtype=torch.long, device=self.device),
-                use_cache=False,
-                plan=plan,
-            )
+            ids = torch.tensor([plan.ids], device=self.device)
+            positions = torch.tensor([plan.positions], device=self.device)
+            keep = torch.tensor(plan.keep, dtype=torch.long, device=self.device)
+            if self.fused is not None:
+                return self.fused(ids, positions, keep, plan)[0, :wanted].float()
+            out = self.module(input_ids=ids, position_ids=positions, logits_to_keep=keep, use_cache=False, plan=plan)
             logits: Tensor = out.logits[0, :wanted].float()
         return logits
 

@@ -13,6 +13,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from app.catalog.catalog import ModelVersion
 from app.engines.embedded.faults import told
+from app.engines.embedded.fused import FusedLlama, can_fuse
 from app.engines.embedded.network import ATTENTION, Network, Plan
 from app.errors import Unavailable
 from app.settings import Settings
@@ -63,6 +64,8 @@ def load_network(model: ModelVersion, device: torch.device) -> Network:
         for weight in module.parameters():
             weight.data = weight.data.clone()
     network = Network(module, device, module.get_input_embeddings().num_embeddings)
+    if can_fuse(module):
+        network.fused = FusedLlama(module)
     _probe(model, network)
     return network
 

@@ -1,0 +1,113 @@
+"""A Llama's forward pass in few operations: projections of one input are one product, and nothing unused is paid for.
+
+On a processor a step of a small model is spent on calls, not on arithmetic. The weights stay those of the transformers module:
+its projections become views of the joined ones, so nothing is held twice. `weights.py` compares both passes when it loads.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import rms_norm, silu
+
+from app.engines.embedded.network import Plan, attend
+
+# Their layers are what Llama's are, whatever the sizes.
+ARCHITECTURES = ("LlamaForCausalLM", "MistralForCausalLM")
+
+Parts = dict[str, tuple[str, int]]  # a projection of the module -> the joined layer, and where its rows begin there
+
+
+def can_fuse(module: Any) -> bool:
+    """Whether the module is one that this pass computes."""
+    config = module.config
+    return (
+        type(module).__name__ in ARCHITECTURES
+        and config.hidden_act == "silu"
+        and not getattr(config, "attention_bias", False)
+        and not getattr(config, "mlp_bias", False)
+    )
+
+
+class Layer(nn.Module):
+    """One block, its weights joined."""
+
+    def __init__(self, block: Any) -> None:
+        super().__init__()
+        attention, mlp = block.self_attn, block.mlp
+        self.qkv = _joined(attention.q_proj, attention.k_proj, attention.v_proj)
+        self.out = attention.o_proj
+        self.gate_up = _joined(mlp.gate_proj, mlp.up_proj)
+        self.down = mlp.down_proj
+        self.before_attention, self.before_mlp = block.input_layernorm, block.post_attention_layernorm
+        self._attention = [attention]  # in a list, so that torch does not take it for a part of the layer
+        self._size = attention.head_dim
+        self._queries = attention.q_proj.out_features // self._size
+        self._keys = attention.k_proj.out_features // self._size
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, plan: Plan) -> Tensor:
+        """x [1, tokens, hidden]; cos and sin [tokens, 1, size], sin with its first half negated."""
+        heads = self.qkv(_normed(x, self.before_attention)).view(x.shape[1], -1, self._size)
+        turning = heads[:, : self._queries + self._keys]
+        turned = torch.addcmul(turning * cos, turning.roll(self._size // 2, -1), sin).transpose(0, 1)[None]
+        value = heads[:, self._queries + self._keys :].transpose(0, 1)[None]
+        attention = self._attention[0]
+        seen, _ = attend(
+            attention, turned[:, : self._queries], turned[:, self._queries :], value, None, attention.scaling, plan=plan
+        )
+        x = x + self.out(seen.flatten(2))
+        gate, up = self.gate_up(_normed(x, self.before_mlp)).chunk(2, -1)
+        out: Tensor = x + self.down(silu(gate) * up)
+        return out
+
+
+class FusedLlama(nn.Module):
+    """The whole model; `parts` tells where each projection of the module went."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__()
+        self._module = [module]
+        self.layers = nn.ModuleList(Layer(block) for block in module.model.layers)
+        self.parts: Parts = {}
+        for number, block in enumerate(module.model.layers):
+            for joined, inside, names in (
+                ("qkv", block.self_attn, ("q_proj", "k_proj", "v_proj")),
+                ("gate_up", block.mlp, ("gate_proj", "up_proj")),
+            ):
+                start = 0
+                for name in names:
+                    path = "self_attn" if joined == "qkv" else "mlp"
+                    self.parts[f"model.layers.{number}.{path}.{name}"] = f"layers.{number}.{joined}", start
+                    start += getattr(inside, name).out_features
+            self.parts[f"model.layers.{number}.self_attn.o_proj"] = f"layers.{number}.out", 0
+            self.parts[f"model.layers.{number}.mlp.down_proj"] = f"layers.{number}.down", 0
+
+    def forward(self, ids: Tensor, positions: Tensor, keep: Tensor, plan: Plan) -> Tensor:
+        """Logits [1, kept, vocabulary] of ids [1, tokens]."""
+        model = self._module[0].model
+        x: Tensor = model.embed_tokens(ids)
+        cos, sin = model.rotary_emb(x, position_ids=positions)
+        half = sin.shape[-1] // 2
+        sin = torch.cat((-sin[..., :half], sin[..., half:]), -1)[0, :, None]
+        cos = cos[0, :, None]
+        for layer in self.layers:
+            x = layer(x, cos, sin, plan)
+        logits: Tensor = self._module[0].lm_head(_normed(x[:, keep], model.norm))
+        return logits
+
+
+def _normed(x: Tensor, norm: Any) -> Tensor:
+    return rms_norm(x, (x.shape[-1],), norm.weight, norm.variance_epsilon)
+
+
+def _joined(*layers: nn.Linear) -> nn.Linear:
+    """One layer whose rows are those of the others, which become views of it."""
+    weight = torch.cat([layer.weight.data for layer in layers])
+    with torch.device("meta"):
+        joined = nn.Linear(layers[0].in_features, weight.shape[0], bias=False)
+    joined.weight = nn.Parameter(weight, requires_grad=False)
+    start = 0
+    for layer in layers:
+        layer.weight.data = weight[start : start + layer.out_features]
+        start += layer.out_features
+    return joined

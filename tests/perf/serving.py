@@ -1,0 +1,318 @@
+"""The serving engine beside its peers, on a Llama of 17 million parameters with random weights: ratios measured in one run.
+
+`python -m tests.perf serving`. Texts come from ../shared/data where it is, else they are made up at the same lengths.
+"""
+
+import asyncio
+import csv
+import gc
+import random
+import statistics
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from app.catalog.cards import CARD_FILE, Card, write_card
+from app.catalog.catalog import Catalog, ModelVersion
+from app.catalog.prompts import as_messages, classification_prompt
+from app.database.migrations import upgrade
+from app.engines.base import GenerateRequest, Sampling, ScoreRequest
+from app.engines.embedded.engine import EmbeddedEngine
+from app.main import create_app
+from app.settings import Settings
+from app.training.fresh import new_llama
+from tests.models import make_adapter
+from tests.server import serve
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data"
+PROSE = "the card was charged twice and my transfer is still pending after a refund from the shop near the water pipe"
+WORDS = PROSE.split()
+Row = tuple[str, str, str]
+
+
+def rows() -> Iterator[Row]:
+    """(what, measured, wanted)."""
+    with tempfile.TemporaryDirectory() as folder:
+        catalog = make_models(Path(folder))
+        settings = Settings(models_dir=Path(folder), data_dir=Path(folder) / "data", max_inputs=1000)
+        upgrade(settings.database)
+        with serve(create_app(settings)) as url:
+            yield from labels_over_http(url, catalog)
+            yield from chats_over_http(url, catalog)
+        yield from variants(catalog)
+
+
+def make_models(folder: Path, adapters: int = 16) -> Catalog:
+    """`general` and adapters of rank 8 with random weights, and the tokenizer of the model in the box."""
+    tokenizer = AutoTokenizer.from_pretrained(ROOT / "models" / "general")
+    model = new_llama(tokenizer, seed=0, hidden=384, layers=6, heads=6, mlp=1024)
+    model.save_pretrained(folder / "general")
+    tokenizer.save_pretrained(folder / "general")
+    size = model.num_parameters()
+    card = Card(name="general", kind="general", method="pretrained", context=1024, parameters=size)
+    write_card(card, folder / "general" / CARD_FILE)
+    base = Catalog([folder]).find("general")
+    for number in range(adapters):
+        make_adapter(folder, base, f"variant-{number}", seed=number, r=8, lora_alpha=16)
+    return Catalog([folder])
+
+
+# ---- Labels
+
+
+def labels_over_http(url: str, catalog: Catalog) -> Iterator[Row]:
+    base = catalog.find("general")
+    for name, (texts, labels) in cases().items():
+        theirs = lm_eval_cases_per_second(base.folder, texts[:20], labels)
+        with httpx.Client(base_url=url, trust_env=False, timeout=600) as client:
+            body = {"model": "general", "labels": labels}
+            client.post("/v1/classify", json=body | {"input": texts[-1]}).raise_for_status()
+            began = time.perf_counter()
+            client.post("/v1/classify", json=body | {"input": texts}).raise_for_status()
+            ours = len(texts) / (time.perf_counter() - began)
+        what = f"classify, {len(texts)} {name} x {len(labels)} labels over lm-eval in process"
+        yield what, f"{ours / theirs:.1f}x", f"at least 5x ({ours:.1f} against {theirs:.2f} cases/s)"
+
+
+def cases() -> dict[str, tuple[list[str], list[str]]]:
+    draws = random.Random(0)
+
+    def made(count: int, words: int) -> list[str]:
+        return [" ".join(draws.choices(WORDS, k=draws.randint(words // 2, words * 3 // 2))) for _ in range(count)]
+
+    found = {
+        "messages": (made(100, 12), [" ".join(draws.choices(WORDS, k=3)) + f" {n}" for n in range(77)]),
+        "narratives": (made(200, 40), [" ".join(draws.choices(WORDS, k=2)) + f" {n}" for n in range(12)]),
+    }
+    for name, path, text, label in (
+        ("messages", DATA / "support_banking77" / "test.csv", "text", "category"),
+        ("narratives", DATA / "claims_msha" / "msha_dev_2010_2012.csv", "narrative", "body_part"),
+    ):
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                known = [(one[text], one[label]) for one in csv.DictReader(file)]
+            often = Counter(label for _, label in known).most_common(len(found[name][1]))
+            labels = [one for one, _ in often]
+            texts = [one for one, own in known if own in labels]
+            found[name] = (draws.sample(texts, len(found[name][0])), labels)
+    return found
+
+
+def lm_eval_cases_per_second(folder: Path, texts: Sequence[str], labels: Sequence[str]) -> float:
+    """Its Hugging Face backend, in this process, on the prompt that the service uses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from lm_eval.api.instance import Instance
+        from lm_eval.models.huggingface import HFLM
+
+        backend = HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=16, add_bos_token=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        requests = []
+        for number, text in enumerate(texts):
+            messages = as_messages(classification_prompt(text, labels))
+            prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            requests += [
+                Instance("loglikelihood", {}, (prompt, label), place, metadata=("labels", number, 1))
+                for place, label in enumerate(labels)
+            ]
+        began = time.perf_counter()
+        backend.loglikelihood(requests, disable_tqdm=True)
+    return len(texts) / (time.perf_counter() - began)
+
+
+# ---- Generation
+
+
+def chats_over_http(url: str, catalog: Catalog) -> Iterator[Row]:
+    base = catalog.find("general")
+    bare = tokens_per_second_of_generate(base.folder, rows=16, tokens=64)
+    alone = tokens_per_second_of_generate(base.folder, rows=1, tokens=128)
+    many = asyncio.run(chats(url, 16, 64))
+    one = asyncio.run(chats(url, 1, 128))
+    yield (
+        "16 chats of 64 tokens over a bare padded batch",
+        f"{many / bare:.2f}x",
+        f"1.2x ({many:.0f} against {bare:.0f} tokens/s)",
+    )
+    yield "one stream of 128 tokens over bare generate", f"{one / alone:.2f}x", f"2x ({one:.0f} against {alone:.0f} tokens/s)"
+
+
+async def chats(url: str, count: int, tokens: int) -> float:
+    """Tokens per second of so many streams at once, the median of three rounds."""
+
+    async def chat(client: httpx.AsyncClient, number: int) -> int:
+        body = {
+            "model": "general",
+            "messages": [{"role": "user", "content": f"{number}: {' '.join(WORDS)}"}],
+            "max_tokens": tokens,
+            "temperature": 0,
+            "logit_bias": {"2": -100},  # no end before the last token
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        async with client.stream("POST", "/v1/chat/completions", json=body) as response:
+            lines = [line async for line in response.aiter_lines() if '"usage":{' in line]
+        return tokens if lines else 0
+
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=600) as client:
+        await chat(client, 0)
+        found = []
+        for _ in range(3):
+            began = time.perf_counter()
+            made = sum(await asyncio.gather(*(chat(client, number) for number in range(count))))
+            found.append(made / (time.perf_counter() - began))
+    return statistics.median(found)
+
+
+def tokens_per_second_of_generate(folder: Path, rows: int, tokens: int) -> float:
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    ids = torch.randint(3, 16000, (rows, 40), generator=torch.Generator().manual_seed(0))
+    return median_rate(rows * tokens, lambda: greedy(model, ids, tokens))
+
+
+def greedy(model: Any, ids: torch.Tensor, tokens: int, **more: Any) -> None:
+    with torch.inference_mode():
+        model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            use_cache=True,
+            min_new_tokens=tokens,
+            max_new_tokens=tokens,
+            **more,
+        )
+
+
+def median_rate(amount: float, work: Callable[[], object], runs: int = 3) -> float:
+    work()
+    found = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        work()
+        found.append(amount / (time.perf_counter() - began))
+    return statistics.median(found)
+
+
+# ---- Variants side by side
+
+
+def variants(catalog: Catalog) -> Iterator[Row]:
+    base = catalog.find("general")
+    adapters = [catalog.find(f"variant-{number}") for number in range(16)]
+    one = asyncio.run(mixed([adapters[0]] * 16))
+    sixteen = asyncio.run(mixed(adapters))
+    yield (
+        "16 variants in a batch of 16 over one variant",
+        f"{sixteen / one:.2f}x",
+        f"0.9x ({sixteen:.0f} and {one:.0f} tokens/s)",
+    )
+    peers = asyncio.run(mixed(adapters[:8] * 4))
+    theirs = peft_rate(base, adapters[:8], rows=32)
+    yield "8 variants in a batch of 32 over PEFT's adapter_names", f"{peers / theirs:.2f}x", f"1.5x ({theirs:.0f} tokens/s)"
+    plain, with_adapters = asyncio.run(resident(base, adapters))
+    yield "memory of base and 16 adapters of rank 8", f"{with_adapters / plain:.2f}x", "1.15x at most, with 32"
+    yield from overhead(catalog)
+
+
+async def mixed(models: Sequence[ModelVersion], tokens: int = 48) -> float:
+    """Tokens per second of one answer per model, all at once, in the bare engine."""
+    engine = EmbeddedEngine(Settings())
+    ids = torch.randint(3, 16000, (len(models), 40), generator=torch.Generator().manual_seed(0)).tolist()
+
+    async def answer(model: ModelVersion, prompt: list[int]) -> None:
+        asked = GenerateRequest(model, prompt, Sampling(max_tokens=tokens, temperature=0.0, logit_bias=((2, -100.0),)))
+        async for _ in engine.generate(asked):
+            pass
+
+    async def every() -> float:
+        began = time.perf_counter()
+        await asyncio.gather(*(answer(model, prompt) for model, prompt in zip(models, ids, strict=True)))
+        return len(models) * tokens / (time.perf_counter() - began)
+
+    await every()
+    found = statistics.median([await every() for _ in range(3)])
+    await engine.close()
+    return found
+
+
+def peft_rate(base: ModelVersion, adapters: Sequence[ModelVersion], rows: int, tokens: int = 48) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32).eval()
+        model = PeftModel.from_pretrained(plain, adapters[0].folder, adapter_name=adapters[0].name)
+        for adapter in adapters[1:]:
+            model.load_adapter(adapter.folder, adapter_name=adapter.name)
+    names = [adapters[row % len(adapters)].name for row in range(rows)]
+    ids = torch.randint(3, 16000, (rows, 40), generator=torch.Generator().manual_seed(0))
+    return median_rate(rows * tokens, lambda: greedy(model.eval(), ids, tokens, adapter_names=names))
+
+
+async def resident(base: ModelVersion, adapters: Sequence[ModelVersion]) -> tuple[int, int]:
+    """Bytes of all tensors that live because of the base, then with its adapters."""
+    engine = EmbeddedEngine(Settings())
+    before = tensor_bytes()
+    await engine.load(base)
+    plain = tensor_bytes() - before
+    for adapter in adapters:
+        await engine.load(adapter)
+    whole = tensor_bytes() - before
+    await engine.close()
+    return plain, whole
+
+
+def tensor_bytes() -> int:
+    gc.collect()
+    storages = {
+        one.untyped_storage().data_ptr(): one.untyped_storage().nbytes()
+        for one in gc.get_objects()
+        if isinstance(one, torch.Tensor)
+    }
+    return sum(storages.values())
+
+
+def overhead(catalog: Catalog, calls: int = 100) -> Iterator[Row]:
+    """What HTTP, checks and the log add to a classification of one token."""
+    base = catalog.find("general")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(models_dir=base.folder.parent, data_dir=Path(folder))
+        upgrade(settings.database)
+        with serve(create_app(settings)) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+            body = {"model": "general", "input": "x", "labels": ["a", "b"]}
+            over_http = median_ms(calls, lambda: client.post("/v1/classify", json=body).raise_for_status())
+    bare = asyncio.run(bare_ms(base, calls))
+    yield (
+        "a one-word classify over HTTP minus the bare engine",
+        f"{over_http - bare:.1f} ms",
+        f"3 ms ({over_http:.1f})",
+    )
+
+
+async def bare_ms(base: ModelVersion, calls: int) -> float:
+    engine = EmbeddedEngine(Settings())
+    asked = ScoreRequest(base, as_messages(classification_prompt("x", ["a", "b"])), ["a", "b"])
+    times = []
+    for _ in range(calls + 10):
+        began = time.perf_counter()
+        await engine.score(asked)
+        times.append(1000 * (time.perf_counter() - began))
+    await engine.close()
+    return statistics.median(times[10:])
+
+
+def median_ms(calls: int, work: Callable[[], object]) -> float:
+    times = []
+    for _ in range(calls + 10):
+        began = time.perf_counter()
+        work()
+        times.append(1000 * (time.perf_counter() - began))
+    return statistics.median(times[10:])

@@ -1,12 +1,13 @@
 """Fields that several requests have: text that every database can hold, names, ids and seeds within bounds."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 from pydantic_core import PydanticCustomError
 
 MOST_CHOICES = 16
 MOST_STOPS = 16
+MOST_NESTED = 64  # levels of JSON within JSON
 SEEDS = 2**63  # a seed lies below: it is stored in 64 bits with a sign
 
 
@@ -39,6 +40,17 @@ def _unlike(texts: list[str]) -> list[str]:
     return texts
 
 
+def _shallow(value: Any) -> Any:
+    level = [value]
+    for _ in range(MOST_NESTED + 1):
+        if not level:
+            return value
+        # One level deeper: what the dictionaries and lists of this one hold.
+        inside = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [part for parts in inside for part in parts]
+    raise PydanticCustomError("nested", "Should nest no deeper than {most} levels", {"most": MOST_NESTED})
+
+
 def _text_or_texts(value: object) -> str | None:
     return "text" if isinstance(value, str) else "texts" if isinstance(value, list) else None
 
@@ -49,6 +61,8 @@ text_or_texts = Discriminator(
 )
 
 Text = Annotated[str, AfterValidator(_storable)]
+Json = Annotated[Any, AfterValidator(_shallow)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_shallow)]
 SomeText = Annotated[Text, StringConstraints(min_length=1), AfterValidator(_not_blank)]
 ModelName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 ModelNames = Annotated[list[ModelName], Field(min_length=1, max_length=16), AfterValidator(_unlike)]

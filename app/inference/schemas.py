@@ -14,6 +14,8 @@ from app.inference.fields import (
     Count,
     Frequency,
     In,
+    Json,
+    JsonObject,
     Labels,
     LogitBias,
     MinP,
@@ -51,7 +53,7 @@ class JsonSchemaIn(In):
 
     name: Text | None = None
     description: NoEffect = None
-    json_schema: Annotated[dict[str, Any], Field(alias="schema", description="of the answer; an unknown keyword is refused")]
+    json_schema: Annotated[JsonObject, Field(alias="schema", description="of the answer; an unknown keyword is refused")]
     strict: NoEffect = None  # an answer always satisfies its schema
 
 
@@ -321,7 +323,7 @@ class ExtractExampleIn(In):
     """A text and its fields, shown in the prompt."""
 
     text: SomeText
-    data: Any
+    data: Json
 
 
 class ExtractIn(In):
@@ -332,7 +334,7 @@ class ExtractIn(In):
     input: Annotated[
         Annotated[SomeText, Tag("text")] | Annotated[list[SomeText], Field(min_length=1), Tag("texts")], text_or_texts
     ]
-    fields: Annotated[dict[str, Any], Field(alias="schema", description="JSON Schema that every answer satisfies")]
+    fields: Annotated[JsonObject, Field(alias="schema", description="JSON Schema that every answer satisfies")]
     instruction: SomeText | None = Field(default=None, description="what the model is told before the text")
     examples: list[ExtractExampleIn] = Field(default_factory=list)
     temperature: Temperature | None = Field(default=None, description="0 unless told")

@@ -59,6 +59,29 @@ def test_a_schema_that_cannot_be_followed_names_the_schema(service: str, schema:
     assert answer.json()["error"]["param"] == "schema"
 
 
+def nested(levels: int) -> Any:
+    schema: Any = {"type": "integer", "minimum": 0, "maximum": 9}
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {"a": schema}, "required": ["a"]}
+    return schema
+
+
+def test_what_is_nested_too_deep_is_refused_at_once(service: str) -> None:
+    assert post(service, "/v1/extract", input=TEXT, schema=nested(20)).status_code == 200
+    for levels in (40, 300, 450):
+        answer = post(service, "/v1/extract", input=TEXT, schema=nested(levels))
+        assert (answer.status_code, answer.json()["error"]["param"]) == (422, "schema")
+        assert "64 levels" in answer.json()["error"]["message"]
+    example = {"text": "x", "data": [[]]}
+    for _ in range(300):
+        example["data"] = [example["data"]]
+    assert post(service, "/v1/extract", input=TEXT, schema=SCHEMA, examples=[example]).status_code == 422
+    # Deeper than what the reader of JSON itself takes.
+    body = '{"model": "general", "input": "x", "schema": ' + '{"a": ' * 5000 + "1" + "}" * 5001
+    raw = httpx.post(f"{service}/v1/extract", content=body, headers={"Content-Type": "application/json"}, trust_env=False)
+    assert 400 <= raw.status_code < 500
+
+
 def test_a_chat_answers_in_the_format_asked(service: str) -> None:
     format = {"type": "json_schema", "json_schema": {"name": "claim", "strict": True, "schema": SCHEMA["properties"]["kind"]}}
     messages = [{"role": "user", "content": TEXT}]

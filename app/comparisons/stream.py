@@ -1,15 +1,20 @@
 """A comparison as server-sent events: each text as it comes, each whole output, and the logged comparison at the end."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 
+import structlog
 from pydantic import BaseModel
 
 from app.comparisons.compare import Output, compare, output_row
 from app.comparisons.schemas import CompareIn, DeltaOut, OutputOut
+from app.errors import VersusError
 from app.inference.serving import Serving
 from app.inference.together import to_the_end
 from app.inference.wire import LAST_EVENT
+
+log = structlog.get_logger(__name__)
 
 
 async def stream(body: CompareIn, serving: Serving) -> AsyncGenerator[str, None]:
@@ -22,12 +27,23 @@ async def stream(body: CompareIn, serving: Serving) -> AsyncGenerator[str, None]
         else:
             events.put_nowait(_event("delta", DeltaOut(index=output.position, model=output.name, text=text)))
 
+    told_any = False
     comparing = asyncio.create_task(compare(body, serving, tell))
     comparing.add_done_callback(lambda _: events.put_nowait(None))
     try:
         while (told := await events.get()) is not None:
+            told_any = True
             yield told
-        yield _event("comparison", comparing.result())
+        try:
+            whole = comparing.result()
+        except Exception as error:
+            if not told_any:
+                raise
+            log.exception("a comparison failed after its answers")
+            failed = error if isinstance(error, VersusError) else VersusError("The comparison could not be kept; see the log.")
+            yield f"event: error\ndata: {json.dumps(failed.body())}\n\n"
+            return
+        yield _event("comparison", whole)
         yield LAST_EVENT
     finally:
         comparing.cancel()

@@ -62,9 +62,19 @@ def _held_to(grammar: Grammar, remote: Remote) -> dict[str, Any]:
 # ---- What comes back
 
 
+async def _lines(response: httpx.Response) -> AsyncIterator[str]:
+    """Ended by a line feed only: the text of an event may hold other characters that end lines elsewhere."""
+    rest = b""
+    async for part in response.aiter_bytes():
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            yield line.decode(errors="replace").removesuffix("\r")
+    yield rest.decode(errors="replace")
+
+
 async def events(response: httpx.Response, model: ModelVersion) -> AsyncIterator[dict[str, Any]]:
     """The events of a stream up to [DONE]. Raises UpstreamFailed for one that ends without it, and for an error in it."""
-    async for line in response.aiter_lines():
+    async for line in _lines(response):
         if not line.startswith("data:"):
             continue
         data = line.removeprefix("data:").strip()
@@ -95,8 +105,10 @@ def refusal(model: ModelVersion, remote: Remote, status: int, content: bytes, he
         return Unavailable(f"The server of {model.id} refuses us ({status}); {hint}.")
     if status == 404:
         return Unavailable(f"The server of {model.id} does not know {remote.model!r} or this route (404): {message}")
+    seconds = headers.get("retry-after", "")
+    if status == 503 and not seconds:
+        return Unavailable(f"The server of {model.id} cannot do this now (503): {message}")
     if status in (429, 503):
-        seconds = headers.get("retry-after", "")
         wait = int(seconds) if seconds.isdigit() else 1
         return Overloaded(f"The server of {model.id} is busy ({status}): {message}", retry_after_s=wait)
     if code == "context_length_exceeded" or "maximum context length" in message:

@@ -39,6 +39,7 @@ from app.errors import (
     Overloaded,
     Unavailable,
     UpstreamFailed,
+    VersusError,
 )
 from app.settings import Settings
 
@@ -79,7 +80,7 @@ class RemoteEngine:
         async with self._counted(request.model), self._stream(request.model, path, body) as response:
             async for event in events(response, request.model):
                 usage = event.get("usage") or usage
-                for choice in event.get("choices", []):
+                for choice in event.get("choices") or []:
                     text = (
                         (choice.get("delta") or {}).get("content") if path.endswith("chat/completions") else choice.get("text")
                     )
@@ -91,8 +92,8 @@ class RemoteEngine:
                         finish = "length" if choice["finish_reason"] == "length" else "stop"
         yield Done(
             finish,
-            int(usage.get("prompt_tokens", 0)),
-            int(usage.get("completion_tokens", pieces)),
+            int(usage.get("prompt_tokens") or 0),
+            int(usage.get("completion_tokens") or pieces),
             0.0,
             ttft_ms,
             _ms(began),
@@ -213,12 +214,15 @@ class RemoteEngine:
     ) -> AsyncGenerator[httpx.Response, None]:
         """The response once its head says success. Leaving closes the connection, and so cancels the work over there."""
         remote = _remote(model)
-        breaker = self._breakers.setdefault(remote.url, Breaker(f"The server of {model.id}"))
+        breaker = self._breakers.setdefault(remote.url, Breaker(f"The server at {remote.url}"))
         breaker.check()
         try:
             response = await self._begun(model, remote, path, body)
         except (UpstreamFailed, DeadlineExceeded):
             breaker.failed()
+            raise
+        except VersusError:
+            breaker.succeeded()  # it answered, whatever it said
             raise
         breaker.succeeded()
         try:

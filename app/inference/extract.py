@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import jsonschema_rs
+from jsonschema_rs import Validator
 from pydantic import BaseModel, Field
 
 from app.catalog.catalog import ModelVersion
@@ -21,6 +23,7 @@ from app.inference.wire import TimingOut, UsageOut, done_of, timing, usage
 
 MOST_CHARACTERS = 200  # of a string whose schema names no maxLength
 MOST_ITEMS = 20  # of a list whose schema names no maxItems
+MOST_AT_LEAST = 10_000  # of a minLength or minItems
 LARGEST = 10**15  # of a number whose schema names no bounds
 
 
@@ -51,6 +54,7 @@ async def extract(body: ExtractIn, serving: Serving) -> ExtractOut:
     inputs = [body.input] if isinstance(body.input, str) else body.input
     check_inputs(len(inputs) * len(names), serving.settings, "input")
     models = [serving.catalog.find(name) for name in names]
+    satisfied = _validator(body.fields)
     seed = draw_seed() if body.seed is None else body.seed
     asked: list[tuple[int, GenerateRequest]] = []
     for index, text in enumerate(inputs):
@@ -66,25 +70,28 @@ async def extract(body: ExtractIn, serving: Serving) -> ExtractOut:
         if error.param == "response_format":
             raise InvalidRequest(error.message.replace("response_format", "schema", 1), param="schema") from error
         raise
-    return ExtractOut(id=request_id, results=[_out(answer, index) for answer, (index, _) in zip(answers, asked, strict=True)])
+    return ExtractOut(
+        id=request_id, results=[_out(answer, index, satisfied) for answer, (index, _) in zip(answers, asked, strict=True)]
+    )
 
 
-def bounded(schema: Any, text: int) -> Any:
+def bounded(schema: Any, text: int, *, closed: bool = True) -> Any:
     """The schema with an end to everything that has none, so that every answer comes to one: what is extracted from a text of
-    `text` characters is no longer than that, and holds no fields that are not named."""
+    `text` characters is no longer than that, and holds no fields that are not named (where `closed`: a part of an allOf knows
+    only some of them). Raises InvalidRequest for a least length that nobody can wait for."""
     if isinstance(schema, list):
-        return [bounded(one, text) for one in schema]
+        return [bounded(one, text, closed=closed) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    # Names of fields and listed values are no schemas, whatever they look like.
-    told: dict[str, Any] = {
-        key: {name: bounded(one, text) for name, one in value.items()}
-        if key in ("properties", "$defs", "definitions") and isinstance(value, dict)
-        else value
-        if key in ("enum", "const", "required", "default", "examples")
-        else bounded(value, text)
-        for key, value in schema.items()
-    }
+    told: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs", "definitions") and isinstance(value, dict):
+            # Names of fields and listed values are no schemas, whatever they look like.
+            told[key] = {name: bounded(one, text) for name, one in value.items()}
+        elif key in ("enum", "const", "required", "default", "examples"):
+            told[key] = value
+        else:
+            told[key] = bounded(value, text, closed=key != "allOf")
     if {"enum", "const", "$ref"} & set(told):
         return told
     kinds = told.get("type", [])
@@ -94,18 +101,33 @@ def bounded(schema: Any, text: int) -> Any:
     if "array" in kinds and "maxItems" not in told:
         told["maxItems"] = max(MOST_ITEMS, _at_least(told, "minItems"))
     if {"integer", "number"} & set(kinds):
-        if not {"minimum", "exclusiveMinimum"} & set(told):
-            told["minimum"] = -LARGEST
-        if not {"maximum", "exclusiveMaximum"} & set(told):
-            told["maximum"] = LARGEST
-    if "object" in kinds and "properties" in told:
+        _bound_number(told)
+    if closed and "object" in kinds and "properties" in told and not {"allOf", "anyOf", "oneOf"} & set(told):
         told.setdefault("additionalProperties", False)
     return told
 
 
+def _bound_number(told: dict[str, Any]) -> None:
+    """Numbers have bounds on both sides, far from one that is given."""
+    least = [told[key] for key in ("minimum", "exclusiveMinimum") if _is_number(told.get(key))]
+    most = [told[key] for key in ("maximum", "exclusiveMaximum") if _is_number(told.get(key))]
+    if not least:
+        told["minimum"] = min([-LARGEST, *(int(one) * 2 - LARGEST for one in most)])
+    if not most:
+        told["maximum"] = max([LARGEST, *(int(one) * 2 + LARGEST for one in least)])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _at_least(schema: dict[str, Any], key: str) -> int:
     least = schema.get(key)
-    return least if isinstance(least, int) else 0  # what else it is, the grammar refuses
+    if not isinstance(least, int):
+        return 0  # what else it is, the check of the schema refuses
+    if least > MOST_AT_LEAST:
+        raise InvalidRequest(f"{key} is {least:,}, and no answer is that long; at most {MOST_AT_LEAST:,}.", param="schema")
+    return least
 
 
 def _request(model: ModelVersion, prompt: str, grammar: Grammar, body: ExtractIn, seed: int) -> GenerateRequest:
@@ -113,7 +135,16 @@ def _request(model: ModelVersion, prompt: str, grammar: Grammar, body: ExtractIn
     return GenerateRequest(model, as_messages(prompt), sampling, priority=body.priority or "interactive")
 
 
-def _out(answer: Answer, index: int) -> ExtractedOut:
+def _validator(schema: dict[str, Any]) -> Validator:
+    """Raises InvalidRequest for what is no JSON Schema."""
+    try:
+        jsonschema_rs.meta.validate(schema)
+        return jsonschema_rs.validator_for(schema)
+    except (ValueError, jsonschema_rs.ValidationError) as error:
+        raise InvalidRequest(f"The schema is no JSON Schema: {str(error).splitlines()[0][:300]}.", param="schema") from error
+
+
+def _out(answer: Answer, index: int, satisfied: Validator) -> ExtractedOut:
     done, model = done_of(answer), answer.request.model
     if done.finish_reason == "length":
         raise InvalidRequest(
@@ -121,12 +152,16 @@ def _out(answer: Answer, index: int) -> ExtractedOut:
             "max_tokens, shorten the input, or bound the schema (maxLength, maxItems).",
             param="max_tokens",
         )
+    data = json.loads(answer.text)
+    # What holds the model to the schema is another's work; what leaves here is checked.
+    if not satisfied.is_valid(data):
+        raise InvalidRequest(f"{model.id} cannot be held to this schema: it answered {answer.text[:200]}.", param="schema")
     return ExtractedOut(
         model=model.name,
         version=model.card.version,
         digest=model.digest,
         index=index,
-        data=json.loads(answer.text),
+        data=data,
         text=answer.text,
         seed=answer.request.sampling.seed,
         usage=usage([answer], 1),

@@ -1,5 +1,6 @@
 """Fields that several requests have: text that every database can hold, names, ids and seeds within bounds."""
 
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
@@ -45,6 +46,8 @@ def _shallow(value: Any) -> Any:
     for _ in range(MOST_NESTED + 1):
         if not level:
             return value
+        if any(isinstance(one, float) and not isfinite(one) for one in level):
+            raise PydanticCustomError("not_json", "Should hold no NaN and no infinity, which JSON does not have")
         # One level deeper: what the dictionaries and lists of this one hold.
         inside = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
         level = [part for parts in inside for part in parts]

@@ -52,7 +52,20 @@ def test_fields_that_do_not_fit_are_refused_with_what_to_do(service: str) -> Non
     assert "maxLength" in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("schema", [{"type": "banana"}, {"$ref": "#"}, {"type": "string", "minLength": "x"}])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "banana"},
+        {"$ref": "#"},
+        {"type": "string", "minLength": "x"},
+        {"type": "string", "maxLenght": 3},
+        {"type": "object", "properties": {"a": {"type": "integer", "minimun": 5}}, "required": ["a"]},
+        {"x-guidance": {"lenient": True}, "type": "string"},
+        {"type": "array", "items": {"type": "integer"}, "minItems": 10**7},
+        {"type": "integer", "minimum": 10**400, "maximum": 5},
+        {"type": "string", "pattern": "("},
+    ],
+)
 def test_a_schema_that_cannot_be_followed_names_the_schema(service: str, schema: Any) -> None:
     answer = post(service, "/v1/extract", input=TEXT, schema=schema)
     assert answer.status_code == 400, answer.text
@@ -80,6 +93,42 @@ def test_what_is_nested_too_deep_is_refused_at_once(service: str) -> None:
     body = '{"model": "general", "input": "x", "schema": ' + '{"a": ' * 5000 + "1" + "}" * 5001
     raw = httpx.post(f"{service}/v1/extract", content=body, headers={"Content-Type": "application/json"}, trust_env=False)
     assert 400 <= raw.status_code < 500
+
+
+INTEGER = {"type": "integer", "minimum": 0, "maximum": 99}
+
+
+def fields(**named: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": named, "required": [*named]}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"allOf": [fields(a=INTEGER), fields(b=INTEGER)]},
+        fields(a=INTEGER) | {"allOf": [fields(b=INTEGER)]},
+        fields(a={"type": "integer", "minimum": 10**16}),
+        fields(a={"type": "integer", "maximum": -(10**16)}),
+        fields(maxLenght={"type": "string"}),  # the name of a field may be any
+    ],
+)
+def test_schemas_that_can_be_satisfied_are(service: str, schema: Any) -> None:
+    answer = post(service, "/v1/extract", input=TEXT, schema=schema, temperature=1.0, seed=1)
+    # An object that may hold more than what is named need not come to an end here; what comes satisfies.
+    if answer.status_code == 200:
+        validator_for(schema).validate(answer.json()["results"][0]["data"])
+    else:
+        assert answer.json()["error"]["param"] == "max_tokens", answer.text
+
+
+def test_what_would_not_satisfy_its_schema_does_not_leave(service: str) -> None:
+    schema = {"type": "number", "exclusiveMinimum": 3, "exclusiveMaximum": 3.5}
+    for seed in range(6):
+        answer = post(service, "/v1/extract", input=TEXT, schema=schema, temperature=1.0, seed=seed)
+        if answer.status_code == 200:
+            assert 3 < answer.json()["results"][0]["data"] < 3.5
+        else:
+            assert answer.json()["error"]["param"] in ("schema", "max_tokens")
 
 
 def test_a_chat_answers_in_the_format_asked(service: str) -> None:

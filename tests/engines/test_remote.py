@@ -151,6 +151,31 @@ def test_a_chat_is_streamed_and_only_what_was_asked_is_sent(tmp_path: Path, monk
     run(tmp_path, WHOLE, story, key_env="CLOUD_KEY")
 
 
+def test_characters_that_end_lines_elsewhere_and_nulls_are_no_trouble(tmp_path: Path) -> None:
+    text = "a\u2028b\u0085c"
+    raw = json.dumps(said(text, "stop"), ensure_ascii=False)
+
+    async def story(engine: RemoteEngine, model: ModelVersion, server: Server) -> None:
+        *pieces, done = await ask(engine, model)
+        assert "".join(piece.text for piece in pieces if isinstance(piece, Piece)) == text
+        assert isinstance(done, Done)
+        assert done.prompt_tokens == 0
+
+    run(tmp_path, events(raw, {"choices": None, "usage": {"prompt_tokens": None, "completion_tokens": None}}), story)
+
+
+def test_a_refusal_is_a_sign_of_life(tmp_path: Path) -> None:
+    handlers = [answer(500, "{}")] * (breaker.FAILURES - 1)
+
+    async def story(engine: RemoteEngine, model: ModelVersion, server: Server) -> None:
+        for _ in range(2 * breaker.FAILURES):
+            with pytest.raises((UpstreamFailed, InvalidRequest)):
+                await ask(engine, model)
+        assert len(server.asked) == 2 * breaker.FAILURES  # it was asked each time
+
+    run(tmp_path, in_turn(*handlers, answer(400, "{}"), *handlers, answer(400, "{}")), story)
+
+
 def test_a_choice_and_a_schema_are_put_as_the_server_knows_them(tmp_path: Path) -> None:
     async def story(engine: RemoteEngine, model: ModelVersion, server: Server) -> None:
         await ask(engine, model, grammar=Grammar("choice", '["a", "b"]'))
@@ -171,6 +196,7 @@ def test_a_choice_and_a_schema_are_put_as_the_server_knows_them(tmp_path: Path) 
         (answer(401, "{}"), Unavailable, r"refuses us \(401\); name the variable"),
         (answer(404, '{"error": {"message": "no such model"}}'), Unavailable, "does not know 'qwen'.*no such model"),
         (answer(422, '{"detail": "bad"}'), InvalidRequest, r"refuses the request \(422\): bad"),
+        (answer(503, '{"error": {"message": "weights are damaged"}}'), Unavailable, "weights are damaged"),
         (answer(429, "{}", Retry_After="30"), Overloaded, r"is busy \(429\)"),
         (events(said("Wat"), done=False), UpstreamFailed, "ended in the middle"),
         (events(said("Wat"), "{broken"), UpstreamFailed, "no JSON object"),
@@ -232,7 +258,7 @@ def test_a_busy_server_is_asked_again_and_one_that_is_not_there_is_told(tmp_path
         with pytest.raises(UpstreamFailed, match="cannot be reached"):
             await ask(engine, model)
 
-    run(tmp_path, in_turn(answer(429, "{}", Retry_After="0"), answer(503, "{}"), WHOLE), story)
+    run(tmp_path, in_turn(answer(429, "{}", Retry_After="0"), answer(503, "{}", Retry_After="0"), WHOLE), story)
 
 
 def test_who_leaves_closes_the_connection_over_there(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from app.catalog.catalog import ModelVersion
-from app.engines.embedded.fused import FusedLlama
+from app.engines.embedded.fused import FusedLlama, Packed
 from app.engines.embedded.network import Network
 from app.errors import Unavailable
 
@@ -54,7 +54,7 @@ Halves = tuple[Tensor, Tensor]  # A [rank, in], B [out, rank] times the scale
 class Adapted(nn.Module):
     """A layer of the base with the update of each adapter: A [slots, rank, in], B [slots, out, rank]; slot 0 is zero."""
 
-    def __init__(self, layer: nn.Linear | nn.Embedding, network: Network) -> None:
+    def __init__(self, layer: nn.Linear | Packed | nn.Embedding, network: Network) -> None:
         super().__init__()
         self.layer = layer
         self._network = [network]  # in a list, so that torch does not take it for a part of the layer
@@ -118,7 +118,7 @@ class AdaptedEmbedding(Adapted):
         return self.a[slot, :rank, x].T
 
 
-def sizes(layer: nn.Linear | nn.Embedding) -> tuple[int, int]:
+def sizes(layer: nn.Linear | Packed | nn.Embedding) -> tuple[int, int]:
     """What a layer takes and what it gives; an embedding takes a token of the vocabulary."""
     if isinstance(layer, nn.Embedding):
         return layer.num_embeddings, layer.embedding_dim

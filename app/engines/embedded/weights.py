@@ -72,16 +72,18 @@ def load_network(model: ModelVersion, device: torch.device) -> Network:
 
 def resident_bytes(model: ModelVersion, device: torch.device) -> int:
     """What a version's own weights take when they are loaded, an adapter's without its base; 0 for files that cannot be read,
-    of which loading will tell."""
+    of which loading will tell. Where the output layer shares the embedding's weights, a processor has them in two layouts."""
     each = 2 if device.type == "cuda" and model.base is None else 4
-    total = 0
+    sizes: dict[str, int] = {}
     for path in sorted(model.folder.glob("*.safetensors")):
         try:
             with safe_open(path, framework="pt") as file:
-                total += sum(prod(file.get_slice(name).get_shape()) for name in file.keys()) * each  # noqa: SIM118
+                sizes |= {name: prod(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError):
             return 0
-    return total
+    if device.type == "cpu" and "lm_head.weight" not in sizes:
+        sizes["lm_head.weight"] = sizes.get("model.embed_tokens.weight", 0)
+    return sum(sizes.values()) * each
 
 
 def _check_files(model: ModelVersion) -> None:
@@ -117,6 +119,8 @@ def _probe(model: ModelVersion, network: Network) -> None:
             module.set_attn_implementation("eager")
             expected = module(input_ids=torch.tensor([ids], device=network.device), use_cache=False).logits[0].float()
             module.set_attn_implementation(ATTENTION)
+            if isinstance(network.fused, FusedLlama):
+                network.fused.pack()
             found = _stepwise(network, ids)
     # An architecture that transformers cannot run this way is refused here, whatever it raises.
     except Exception as error:

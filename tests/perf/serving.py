@@ -21,7 +21,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from app.catalog.cards import CARD_FILE, Card, write_card
+from app.catalog.cards import CARD_FILE, Card, TrainedTask, write_card
 from app.catalog.catalog import Catalog, ModelVersion
 from app.catalog.prompts import as_messages, classification_prompt
 from app.database.migrations import upgrade
@@ -59,7 +59,8 @@ def make_models(folder: Path, adapters: int = 16) -> Catalog:
     model.save_pretrained(folder / "general")
     tokenizer.save_pretrained(folder / "general")
     size = model.num_parameters()
-    card = Card(name="general", kind="general", method="pretrained", context=1024, parameters=size)
+    tasks = tuple(TrainedTask(name=name, labels=tuple(labels)) for name, (_, labels) in cases().items())
+    card = Card(name="general", kind="general", method="pretrained", context=1024, parameters=size, tasks=tasks)
     write_card(card, folder / "general" / CARD_FILE)
     base = Catalog([folder]).find("general")
     for number in range(adapters):
@@ -75,7 +76,7 @@ def labels_over_http(url: str, catalog: Catalog) -> Iterator[Row]:
     for name, (texts, labels) in cases().items():
         theirs = lm_eval_cases_per_second(base.folder, texts[:20], labels)
         with httpx.Client(base_url=url, trust_env=False, timeout=600) as client:
-            body = {"model": "general", "labels": labels}
+            body = {"model": "general", "task": name}  # the prompt is the text alone, as for a model trained for the task
             client.post("/v1/classify", json=body | {"input": texts[-1]}).raise_for_status()
             began = time.perf_counter()
             client.post("/v1/classify", json=body | {"input": texts}).raise_for_status()
@@ -119,8 +120,7 @@ def lm_eval_cases_per_second(folder: Path, texts: Sequence[str], labels: Sequenc
         tokenizer = AutoTokenizer.from_pretrained(folder)
         requests = []
         for number, text in enumerate(texts):
-            messages = as_messages(classification_prompt(text, labels))
-            prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            prompt = tokenizer.apply_chat_template(as_messages(text), tokenize=False, add_generation_prompt=True)
             requests += [
                 Instance("loglikelihood", {}, (prompt, label), place, metadata=("labels", number, 1))
                 for place, label in enumerate(labels)

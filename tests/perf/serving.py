@@ -272,11 +272,12 @@ async def resident(base: ModelVersion, adapters: Sequence[ModelVersion]) -> tupl
 
 def tensor_bytes() -> int:
     gc.collect()
-    storages = {
-        one.untyped_storage().data_ptr(): one.untyped_storage().nbytes()
-        for one in gc.get_objects()
-        if isinstance(one, torch.Tensor)
-    }
+    storages: dict[int, int] = {}
+    for one in gc.get_objects():
+        if isinstance(one, torch.Tensor) and one.is_mkldnn:
+            storages[id(one)] = one.numel() * one.element_size()
+        elif isinstance(one, torch.Tensor):
+            storages[one.untyped_storage().data_ptr()] = one.untyped_storage().nbytes()
     return sum(storages.values())
 
 

@@ -89,8 +89,7 @@ def can_pack() -> bool:
     numbers = torch.Generator().manual_seed(0)
     try:
         for width, out in ((64, 64), (192, 512), (512, 192), (704, 256)):
-            layer = nn.Linear(width, out, bias=False)
-            layer.weight.data = torch.randn(out, width, generator=numbers)
+            layer = _linear(torch.randn(out, width, generator=numbers))
             packed, x = Packed(layer), torch.randn(64, width, generator=numbers)
             with torch.inference_mode():
                 alone = torch.cat([packed(row) for row in torch.split(x, 1)])
@@ -162,11 +161,17 @@ def _normed(x: Tensor, norm: Any) -> Tensor:
 def _joined(*layers: nn.Linear) -> nn.Linear:
     """One layer whose rows are those of the others, which become views of it."""
     weight = torch.cat([layer.weight.data for layer in layers])
-    with torch.device("meta"):
-        joined = nn.Linear(layers[0].in_features, weight.shape[0], bias=False)
-    joined.weight = nn.Parameter(weight, requires_grad=False)
+    joined = _linear(weight)
     start = 0
     for layer in layers:
         layer.weight.data = weight[start : start + layer.out_features]
         start += layer.out_features
     return joined
+
+
+def _linear(weight: Tensor) -> nn.Linear:
+    """A layer of this weight; none is drawn at random first, which would touch the global generator."""
+    with torch.device("meta"):
+        layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+    layer.weight = nn.Parameter(weight, requires_grad=False)
+    return layer

@@ -1,7 +1,7 @@
 """What waits for a lane, and in which order it is taken: interactive before batch, and the variant that was served least first.
 
 Each variant has a count of the tokens that were computed for it, and the next request is one of the variant with the lowest
-count; who comes after a pause starts level with those who wait (Y. Sheng et al., "Fairness in Serving Large Language Models",
+count; who comes after a pause starts level with those who wait, or who were served last (Y. Sheng et al., "Fairness in Serving Large Language Models",
 OSDI 2024). So one variant's flood keeps no other waiting.
 """
 
@@ -18,6 +18,7 @@ class Waiting:
     def __init__(self) -> None:
         self._jobs: deque[Job] = deque()
         self._served: dict[str, int] = {}  # tokens by digest
+        self._level = 0  # the highest of these: where who comes to an empty queue begins
         self.requests = 0
         self.tokens = 0  # of those requests
 
@@ -34,7 +35,7 @@ class Waiting:
         if isinstance(job, Generate | Score):
             digest = job.model.digest
             others = [self._served[one.model.digest] for one in self._jobs if isinstance(one, Generate | Score)]
-            self._served[digest] = max(self._served.get(digest, 0), min(others, default=0))
+            self._served[digest] = max(self._served.get(digest, 0), min(others, default=self._level))
             self.requests += 1
             self.tokens += cost(job)
         self._jobs.append(job)
@@ -50,6 +51,7 @@ class Waiting:
         self.remove(job)
         if isinstance(job, Generate | Score):
             self._served[job.model.digest] += cost(job)
+            self._level = max(self._level, self._served[job.model.digest])
 
     def clear(self) -> list[Job]:
         left = [*self._jobs]

@@ -61,6 +61,21 @@ def test_who_comes_after_a_pause_starts_level_with_those_who_wait(catalog: Catal
     asyncio.run(story())
 
 
+def test_a_variant_that_was_not_there_has_no_credit_when_it_comes_to_an_empty_queue(catalog: Catalog) -> None:
+    async def story() -> None:
+        waiting = Waiting()
+        for job in await jobs(catalog, *[("general", 50, False)] * 20):
+            waiting.add(job)
+        order(waiting)
+        # Nobody waits when the adapter's flood comes; the base has had 1,000 tokens, and is not made to wait for as many.
+        made = await jobs(catalog, *[("adapter-a", 50, False)] * 4, ("general", 50, False))
+        for job in made:
+            waiting.add(job)
+        assert [made.index(job) for job in order(waiting)][:2] == [0, 4]
+
+    asyncio.run(story())
+
+
 def test_batch_work_begins_after_what_somebody_waits_for(catalog: Catalog) -> None:
     async def story() -> None:
         made = await jobs(catalog, ("general", 5, True), ("adapter-a", 5, True), ("general", 50, False), ("general", 60, False))

@@ -8,7 +8,7 @@ from app.engines.base import GenerateRequest, Prompt, Sampling
 from app.errors import Unprocessable
 from app.inference.fields import SEEDS
 from app.inference.limits import check_inputs, check_prompt
-from app.inference.schemas import ChatIn, CompletionIn, MessageIn, OpenAiIn, SamplingIn, TokenizeIn
+from app.inference.schemas import ChatIn, ClassifyIn, CompletionIn, ExtractIn, MessageIn, OpenAiIn, SamplingIn, TokenizeIn
 from app.inference.serving import Serving
 from app.settings import Settings
 
@@ -44,6 +44,16 @@ def completion_requests(body: CompletionIn, serving: Serving) -> list[GenerateRe
         check_prompt(prompt, serving.settings)
     max_tokens = COMPLETION_TOKENS if body.max_tokens is None else body.max_tokens
     return _requests(body, serving, prompts, max_tokens, body.logprobs, echo=bool(body.echo))
+
+
+def model_names(body: ClassifyIn | ExtractIn) -> list[str]:
+    """The models asked, by `model` or `models`. Raises Unprocessable for both or none."""
+    if body.model is not None and body.models is not None:
+        raise Unprocessable("model and models are both given; give one of them.", param="models")
+    names = body.models or ([body.model] if body.model is not None else [])
+    if not names:
+        raise Unprocessable("No model is named; give model, or several in models.", param="model")
+    return names
 
 
 def tokenized_text(body: TokenizeIn, serving: Serving) -> str | list[Message]:

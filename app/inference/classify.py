@@ -12,7 +12,7 @@ from app.database.tables import Classification
 from app.engines.base import GenerateRequest, Priority, Sampling, Scores
 from app.errors import Unprocessable
 from app.inference import store
-from app.inference.asked import draw_seed
+from app.inference.asked import draw_seed, model_names
 from app.inference.fields import SEEDS
 from app.inference.generate import Generations
 from app.inference.labels import Question
@@ -73,7 +73,8 @@ class Scored:
 
 async def classify(body: ClassifyIn, serving: Serving) -> ClassifyOut:
     """Raises VersusError; what was decided before a failure is logged."""
-    names = _names(body)
+    names = model_names(body)
+    _check(body)
     inputs = [body.input] if isinstance(body.input, str) else body.input
     check_inputs(len(inputs) * len(names), serving.settings, "input")
     models = [serving.catalog.find(name) for name in names]
@@ -200,10 +201,8 @@ def finished(one: Scored) -> tuple[Scores, Decision]:
     return one.scores, one.decision
 
 
-def _names(body: ClassifyIn) -> list[str]:
-    """The models asked; raises Unprocessable for fields that do not go together."""
-    if body.model is not None and body.models is not None:
-        raise Unprocessable("model and models are both given; give one of them.", param="models")
+def _check(body: ClassifyIn) -> None:
+    """Raises Unprocessable for fields that do not go together."""
     if body.labels is None and body.task is None:
         raise Unprocessable("Neither labels nor task is given: what may the answer be?", param="labels")
     if body.mode == "score":
@@ -212,7 +211,3 @@ def _names(body: ClassifyIn) -> list[str]:
                 raise Unprocessable(f'{name} needs mode "generate"; scoring labels draws nothing.', param=name)
     elif body.scoring is not None:
         raise Unprocessable('scoring needs mode "score"; a generated answer is read, not scored.', param="scoring")
-    names = body.models or ([body.model] if body.model is not None else [])
-    if not names:
-        raise Unprocessable("No model is named; give model, or several in models.", param="model")
-    return names

@@ -12,8 +12,8 @@ from app.catalog.catalog import ModelVersion
 from app.catalog.prompts import as_messages, extraction_prompt
 from app.database.base import new_id
 from app.engines.base import GenerateRequest, Grammar, Sampling
-from app.errors import InvalidRequest, Unprocessable
-from app.inference.asked import draw_seed
+from app.errors import InvalidRequest
+from app.inference.asked import draw_seed, model_names
 from app.inference.fields import SEEDS
 from app.inference.generate import Answer, Generations
 from app.inference.limits import check_inputs, check_prompt
@@ -50,7 +50,7 @@ class ExtractOut(BaseModel):
 
 async def extract(body: ExtractIn, serving: Serving) -> ExtractOut:
     """Raises VersusError; what was generated before a failure is logged."""
-    names = _names(body)
+    names = model_names(body)
     inputs = [body.input] if isinstance(body.input, str) else body.input
     check_inputs(len(inputs) * len(names), serving.settings, "input")
     models = [serving.catalog.find(name) for name in names]
@@ -177,12 +177,3 @@ def _fields(schema: dict[str, Any]) -> Sequence[str]:
 
 def _shown(body: ExtractIn) -> list[tuple[str, str]]:
     return [(example.text, json.dumps(example.data, ensure_ascii=False)) for example in body.examples]
-
-
-def _names(body: ExtractIn) -> list[str]:
-    if body.model is not None and body.models is not None:
-        raise Unprocessable("model and models are both given; give one of them.", param="models")
-    names = body.models or ([body.model] if body.model is not None else [])
-    if not names:
-        raise Unprocessable("No model is named; give model, or several in models.", param="model")
-    return names

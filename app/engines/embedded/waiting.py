@@ -1,8 +1,8 @@
 """What waits for a lane, and in which order it is taken: interactive before batch, and the variant that was served least first.
 
 Each variant has a count of the tokens that were computed for it, and the next request is one of the variant with the lowest
-count; who comes after a pause starts level with those who wait, or who were served last (Y. Sheng et al., "Fairness in Serving Large Language Models",
-OSDI 2024). So one variant's flood keeps no other waiting.
+count; who comes after a pause starts level with those who wait, or who were served last (Y. Sheng et al., "Fairness in Serving
+Large Language Models", OSDI 2024). So one variant's flood keeps no other waiting.
 """
 
 from collections import defaultdict, deque

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
+from urllib.parse import quote
 
 import httpx
 
@@ -46,6 +47,7 @@ from app.settings import Settings
 ATTEMPTS = 3
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
+MOST_LABELS = 10_000  # whose tokens are remembered
 
 
 class RemoteEngine:
@@ -56,6 +58,8 @@ class RemoteEngine:
         self._http: httpx.AsyncClient | None = None
         self._breakers: dict[str, Breaker] = {}
         self._running: dict[str, int] = {}  # by model id
+        self._ends: dict[str, list[int]] = {}  # by digest
+        self._labels: dict[tuple[str, str], list[int]] = {}  # tokens by digest and label
 
     def capabilities(self, model: ModelVersion) -> Capabilities:
         remote = _remote(model)
@@ -110,11 +114,8 @@ class RemoteEngine:
             )
         async with self._counted(model):
             prompt = await self._prompt_ids(model, request.prompt)
-            info = await self.tokenizer_info(model)
-            if info.eos_token is None:
-                raise InvalidRequest(f"{model.id} has no token that ends an answer, so labels cannot be scored.", param="model")
-            end = await self.tokenize(model, info.eos_token)
-            labels = await asyncio.gather(*(self.tokenize(model, label) for label in request.labels))
+            end = await self._end(model)
+            labels = await asyncio.gather(*(self._known_ids(model, label) for label in request.labels))
             body = {
                 "model": remote.model,
                 "prompt": [[*prompt, *label, *end] for label in labels],
@@ -151,7 +152,7 @@ class RemoteEngine:
         return str((await self._call(model, "/detokenize", {"model": _remote(model).model, "tokens": [*tokens]}))["prompt"])
 
     async def tokenizer_info(self, model: ModelVersion) -> TokenizerInfo:
-        told = await self._call(model, f"/tokenizer_info?model={_remote(model).model}", None)
+        told = await self._call(model, f"/tokenizer_info?model={quote(_remote(model).model, safe='')}", None)
         return TokenizerInfo(*(told.get(name) for name in ("bos_token", "eos_token", "pad_token", "chat_template")))
 
     async def load(self, model: ModelVersion) -> None:
@@ -195,6 +196,24 @@ class RemoteEngine:
         if prompt and isinstance(prompt[0], Mapping):
             return await self.tokenize(model, cast(Sequence[Message], prompt))
         return [*cast(Sequence[int], prompt)]
+
+    async def _end(self, model: ModelVersion) -> list[int]:
+        """The token that ends an answer. Raises InvalidRequest for a model that has none."""
+        if model.digest not in self._ends:
+            eos = (await self.tokenizer_info(model)).eos_token
+            if eos is None:
+                raise InvalidRequest(f"{model.id} has no token that ends an answer, so labels cannot be scored.", param="model")
+            self._ends[model.digest] = await self.tokenize(model, eos)
+        return self._ends[model.digest]
+
+    async def _known_ids(self, model: ModelVersion, label: str) -> list[int]:
+        """Of a label, asked once: the same labels are behind every case."""
+        key = (model.digest, label)
+        if key not in self._labels:
+            if len(self._labels) >= MOST_LABELS:
+                self._labels.clear()
+            self._labels[key] = await self.tokenize(model, label)
+        return self._labels[key]
 
     async def _call(self, model: ModelVersion, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         """A whole answer; GET without a body."""

@@ -304,6 +304,28 @@ def test_a_server_without_echo_scores_nothing_and_says_what_to_do(tmp_path: Path
     run(tmp_path, WHOLE, story)
 
 
+def test_the_tokens_of_labels_are_asked_once(tmp_path: Path) -> None:
+    echoed = {"logprobs": {"token_logprobs": [None, -1.0, -2.0, -3.0, -4.0, -5.0, -6.0]}}
+    scored = answer(200, json.dumps({"choices": [{"index": 1} | echoed, {"index": 0} | echoed]}))
+
+    async def handler(body: Any, writer: asyncio.StreamWriter) -> None:
+        if body is None:
+            await answer(200, '{"eos_token": "</s>"}')(body, writer)
+        else:
+            await (scored if "echo" in body else answer(200, '{"tokens": [1, 2]}'))(body, writer)
+
+    async def story(engine: RemoteEngine, model: ModelVersion, server: Server) -> None:
+        for _ in range(3):
+            scores = await engine.score(ScoreRequest(model, CHAT, ["a", "b"]))
+            assert list(scores.log_likelihoods) == [-2.0 - 3.0 - 4.0 - 5.0] * 2
+        paths = [path for path, _, _ in server.asked]
+        assert paths.count("/v1/completions") == 3
+        assert paths.count("/tokenize") == 3 + 1 + 2  # each prompt, the end, each label
+        assert [path for path in paths if path.startswith("/tokenizer_info")] == ["/tokenizer_info?model=org%2Fqwen%23a"]
+
+    run(tmp_path, handler, story, echo=True, model="org/qwen#a")
+
+
 def test_scores_that_are_cut_off_are_not_taken_for_scores(tmp_path: Path) -> None:
     tokens = answer(200, '{"tokens": [1, 2]}')
     broken = answer(200, '{"choices": [{"index": 0, "logprobs": null}, {"index": 1, "logprobs": null}]}')

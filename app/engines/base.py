@@ -168,7 +168,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Load:
+class EngineLoad:
     """What an engine has on its hands for one standalone version and its adapters; memory in bytes."""
 
     model: str
@@ -226,7 +226,7 @@ class Engine(Protocol):
 
     def loaded(self, model: ModelVersion) -> bool: ...
 
-    def load_now(self) -> Sequence[Load]:
+    def load_now(self) -> Sequence[EngineLoad]:
         """For metrics; at once."""
         ...
 

@@ -18,10 +18,10 @@ from app.catalog.prompts import Message
 from app.engines.base import (
     Capabilities,
     Done,
+    EngineLoad,
     Event,
     FinishReason,
     GenerateRequest,
-    Load,
     Piece,
     Prompt,
     Sampling,
@@ -123,8 +123,8 @@ class FakeEngine:
     def loaded(self, model: ModelVersion) -> bool:
         return model.id in self._loaded
 
-    def load_now(self) -> Sequence[Load]:
-        return [Load("fake", running_requests=self._running)]
+    def load_now(self) -> Sequence[EngineLoad]:
+        return [EngineLoad("fake", running_requests=self._running)]
 
     async def close(self) -> None:
         self._loaded.clear()

@@ -5,7 +5,7 @@ from importlib import import_module
 from threading import Lock
 
 from app.catalog.catalog import ModelVersion
-from app.engines.base import Engine, Load
+from app.engines.base import Engine, EngineLoad
 from app.errors import Unavailable
 from app.settings import Settings
 
@@ -53,7 +53,7 @@ class Engines:
         engine = self._made.get(model.card.engine)
         return engine is not None and engine.loaded(model)
 
-    def load_now(self) -> list[Load]:
+    def load_now(self) -> list[EngineLoad]:
         """Of all engines that were asked for."""
         return [load for engine in [*self._made.values()] for load in engine.load_now()]
 

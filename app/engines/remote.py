@@ -21,10 +21,10 @@ from app.catalog.prompts import Message
 from app.engines.base import (
     Capabilities,
     Done,
+    EngineLoad,
     Event,
     FinishReason,
     GenerateRequest,
-    Load,
     Piece,
     Prompt,
     ScoreRequest,
@@ -169,8 +169,8 @@ class RemoteEngine:
     def loaded(self, model: ModelVersion) -> bool:
         return True
 
-    def load_now(self) -> Sequence[Load]:
-        return [Load(model, running_requests=count) for model, count in self._running.items()]
+    def load_now(self) -> Sequence[EngineLoad]:
+        return [EngineLoad(model, running_requests=count) for model, count in self._running.items()]
 
     async def close(self) -> None:
         if self._http is not None:

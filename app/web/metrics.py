@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.engines.base import Load
+from app.engines.base import EngineLoad
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 
@@ -29,7 +29,7 @@ class Metrics:
         )
         self.in_flight = Gauge("versus_requests_in_flight", "Requests being answered now.", registry=self.registry)
 
-    def watch(self, engines: Callable[[], Iterable[Load]]) -> None:
+    def watch(self, engines: Callable[[], Iterable[EngineLoad]]) -> None:
         """Also tell what the engines have on their hands, as of each scrape."""
         self.registry.register(_EngineLoads(engines))
 
@@ -42,9 +42,9 @@ class Metrics:
 
 
 class _EngineLoads(Collector):
-    """One gauge per field of a Load, by model."""
+    """One gauge per field of a EngineLoad, by model."""
 
-    def __init__(self, engines: Callable[[], Iterable[Load]]) -> None:
+    def __init__(self, engines: Callable[[], Iterable[EngineLoad]]) -> None:
         self._engines = engines
 
     def collect(self) -> Iterator[Metric]:

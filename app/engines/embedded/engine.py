@@ -15,6 +15,7 @@ from app.catalog.prompts import Message
 from app.engines.base import (
     Capabilities,
     Done,
+    EngineLoad,
     Event,
     GenerateRequest,
     Prompt,
@@ -23,7 +24,6 @@ from app.engines.base import (
     TokenizerInfo,
     check_capabilities,
 )
-from app.engines.base import Load as EngineLoad
 from app.engines.embedded import sampling
 from app.engines.embedded.codec import Codec
 from app.engines.embedded.grammar import Constraint

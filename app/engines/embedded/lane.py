@@ -8,7 +8,7 @@ import logging
 import threading
 
 from app.catalog.catalog import ModelVersion
-from app.engines.base import Load
+from app.engines.base import EngineLoad
 from app.engines.embedded.batch import cost
 from app.engines.embedded.faults import told
 from app.engines.embedded.jobs import Generate, Job, Score, Unload
@@ -69,9 +69,9 @@ class Lane:
                 self._waiting.remove(job)
             self._changed.notify()
 
-    def load_now(self, weights: int) -> Load:
+    def load_now(self, weights: int) -> EngineLoad:
         waiting = self._waiting
-        return Load(self.base.id, waiting.requests, waiting.tokens, self._running, weights, self._prefix_bytes)
+        return EngineLoad(self.base.id, waiting.requests, waiting.tokens, self._running, weights, self._prefix_bytes)
 
     def close(self) -> None:
         """End the thread; what waits or is in work gets Unavailable. Returns when the thread has ended."""

@@ -176,7 +176,7 @@ def test_a_model_can_be_loaded_and_let_go(tell: Tell) -> None:
 
 def test_a_stream_that_is_closed_frees_its_place(tell: Tell) -> None:
     async def story(engine: Engine, model: ModelVersion) -> None:
-        async with aclosing(engine.generate(request(model, max_tokens=200))) as events:  # type: ignore[type-var]
+        async with aclosing(engine.generate(request(model, max_tokens=200))) as events:
             await anext(events)
         for _ in range(200):
             if not any(load.running_requests for load in engine.load_now()):

@@ -264,7 +264,7 @@ def test_a_busy_server_is_asked_again_and_one_that_is_not_there_is_told(tmp_path
 def test_who_leaves_closes_the_connection_over_there(tmp_path: Path) -> None:
     async def story(engine: RemoteEngine, model: ModelVersion, server: Server) -> None:
         stream: AsyncIterator[Event] = engine.generate(GenerateRequest(model, CHAT))
-        async with aclosing(stream) as told:  # type: ignore[type-var]
+        async with aclosing(stream) as told:
             await anext(told)
         for _ in range(100):
             if server.closed_early:

@@ -11,8 +11,7 @@ from app.engines.base import Grammar
 from app.errors import InvalidRequest, Unprocessable
 
 # One way to write JSON, the usual one: a model that may choose its white space may never come to an end.
-STYLE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-
+STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
 # Of JSON Schema, draft 2020-12 and the names that older drafts had. What llguidance does not do of these, it refuses itself.
 KNOWN = """
@@ -65,7 +64,7 @@ def _compiled(grammar: Grammar) -> str:
     if stranger := _stranger(schema):
         raise _bad(grammar, f"there is no keyword {stranger!r} in JSON Schema")
     try:
-        return LLMatcher.grammar_from_json_schema(schema, overrides=STYLE)  # type: ignore[arg-type]
+        return LLMatcher.grammar_from_json_schema(schema, overrides=STYLE)
     except ValueError as error:
         raise _bad(grammar, str(error)) from error
 

@@ -78,7 +78,8 @@ def resident_bytes(model: ModelVersion, device: torch.device) -> int:
     for path in sorted(model.folder.glob("*.safetensors")):
         try:
             with safe_open(path, framework="pt") as file:
-                sizes |= {name: prod(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+                names = file.keys()  # a file cannot be iterated
+                sizes |= {name: prod(file.get_slice(name).get_shape()) for name in names}
         except (OSError, SafetensorError):
             return 0
     if device.type == "cpu" and "lm_head.weight" not in sizes:

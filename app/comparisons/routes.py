@@ -1,6 +1,5 @@
 """Comparisons over HTTP: make one, list them, read one, export all."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -12,7 +11,7 @@ from app.comparisons.schemas import CompareIn, ComparisonListOut, ComparisonOut
 from app.comparisons.stream import stream
 from app.deps import DatabaseDep, SessionDep
 from app.inference.deps import ServingDep
-from app.inference.routes import EventStream
+from app.inference.routes import EventStream, begun
 from app.inference.together import while_connected
 
 router = APIRouter(prefix="/v1", tags=["comparisons"])
@@ -26,15 +25,7 @@ async def create_comparison(body: CompareIn, request: Request, serving: ServingD
     if not body.stream:
         return await while_connected(request.receive, compare(body, serving))
     events = stream(body, serving)
-    # What fails before the first event is a plain error answer.
-    first = await while_connected(request.receive, anext(events))
-    return EventStream(_behind(first, events), events)
-
-
-async def _behind(first: str, events: AsyncIterator[str]) -> AsyncIterator[str]:
-    yield first
-    async for event in events:
-        yield event
+    return EventStream(await begun(events, request), events)
 
 
 @router.get("/comparisons")

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import structlog
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -28,6 +28,8 @@ from app.inference.models import ModelListOut, ModelOut, broken_out, model_out
 from app.inference.schemas import ChatIn, ClassifyIn, CompletionIn, DetokenizeIn, ExtractIn, OpenAiIn, TokenizeIn
 from app.inference.serving import Serving
 from app.inference.together import while_connected
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +81,7 @@ async def create_chat_completion(body: ChatIn, request: Request, serving: Servin
         answers = await while_connected(request.receive, generations.complete())
         return _json(chat.whole(request_id, answers))
     events = generations.stream()
-    all_events = await _begun(events, request)
+    all_events = await begun(events, request)
     parts = chat.chunks(request_id, generations.answers, all_events, include_usage=_with_usage(body))
     return EventStream(_told(parts), events)
 
@@ -93,16 +95,16 @@ async def create_completion(body: CompletionIn, request: Request, serving: Servi
         answers = await while_connected(request.receive, generations.complete())
         return _json(completions.whole(request_id, answers, per_prompt))
     events = generations.stream()
-    all_events = await _begun(events, request)
+    all_events = await begun(events, request)
     parts = completions.chunks(request_id, generations.answers, all_events, per_prompt, include_usage=_with_usage(body))
     return EventStream(_told(parts), events)
 
 
-async def _begun(events: Events, request: Request) -> AsyncIterator[tuple[Answer, Event]]:
+async def begun(events: AsyncGenerator[T, None], request: Request) -> AsyncIterator[T]:
     """The same events once the first is there: what fails before it still becomes a plain error answer."""
     first = await while_connected(request.receive, anext(events))
 
-    async def all_events() -> AsyncIterator[tuple[Answer, Event]]:
+    async def all_events() -> AsyncIterator[T]:
         yield first
         async for event in events:
             yield event

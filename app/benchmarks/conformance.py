@@ -71,12 +71,12 @@ def rule(name: str, sentence: str) -> Callable[[Rule], Rule]:
     return add
 
 
-async def examine(url: str, model: str | None = None, *, timeout_s: float = 120.0) -> AsyncIterator[Finding]:
+async def examine(url: str, model: str | None = None, *, key: str = "", timeout_s: float = 120.0) -> AsyncIterator[Finding]:
     """The findings, rule by rule. Raises httpx.HTTPError when the server cannot be reached at all."""
     base = url.rstrip("/").removesuffix("/v1")
     # Evaluation clients without a key send the header with nothing behind it.
     async with httpx.AsyncClient(
-        base_url=base, timeout=timeout_s, headers={"Authorization": "Bearer"}, trust_env=False
+        base_url=base, timeout=timeout_s, headers={"Authorization": f"Bearer {key}".strip()}, trust_env=False
     ) as http:
         listed = await http.get("/v1/models")
         names = [one["id"] for one in listed.json().get("data", [])] if listed.is_success else []

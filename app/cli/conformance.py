@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def conformance(
     url: Annotated[str, typer.Argument(help="Base URL of any OpenAI-compatible server, with or without /v1.")],
     model: Annotated[str | None, typer.Option(help="By default the first that /v1/models lists.")] = None,
+    key_env: Annotated[str, typer.Option(help="Environment variable that holds the server's API key.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON, nothing else.")] = False,
 ) -> None:
     """Check a server, ours or any other, against the contract of lm-evaluation-harness, rule by rule.
@@ -24,8 +25,10 @@ def conformance(
 
       versus conformance http://127.0.0.1:8000
 
-      versus conformance http://gpu-host:8000/v1 --model meta-llama/Llama-3.2-1B --json
+      versus conformance http://gpu-host:8000/v1 --model meta-llama/Llama-3.2-1B --key-env VLLM_API_KEY --json
     """
+    import os
+
     import httpx
     from rich.console import Console
 
@@ -33,12 +36,15 @@ def conformance(
     from app.cli.progress import fail
     from app.errors import SetupError
 
+    key = os.environ.get(key_env, "") if key_env else ""
+    if key_env and not key:
+        fail(SetupError(f"{key_env} is not set; set it to the server's API key."))
     console = Console(markup=False, highlight=False)
     marks = {"holds": "ok", "breaks": "BREAKS", "not offered": "-"}
 
     async def run() -> "list[Finding]":
         found = []
-        async for finding in examine(url, model):
+        async for finding in examine(url, model, key=key):
             found.append(finding)
             if not as_json:
                 console.print(f"{marks[finding.state]:<7} {finding.rule}: {finding.sentence}")

@@ -43,6 +43,9 @@ def test_the_command_says_so_rule_by_rule_and_ends_with_0(service: str) -> None:
     nowhere = subprocess.run([*command, "http://127.0.0.1:9"], capture_output=True, text=True, cwd=ROOT)
     assert nowhere.returncode == 2
     assert "base URL" in nowhere.stderr
+    unset = subprocess.run([*command, service, "--key-env", "NO_SUCH_KEY"], capture_output=True, text=True, cwd=ROOT)
+    assert unset.returncode == 2
+    assert "NO_SUCH_KEY is not set" in unset.stderr
 
 
 # ---- Servers that break rules: ours, with its answers changed on the way
@@ -128,6 +131,26 @@ def test_a_server_that_breaks_a_rule_is_found_out(
     state = {finding.rule: finding for finding in findings(service)}
     assert state[rule].state == "breaks", state
     assert state[rule].seen
+
+
+def test_a_key_is_sent_and_without_one_the_header_has_nothing_behind_it() -> None:
+    seen = set()
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.add(request.headers["authorization"])
+        return httpx.Response(200, json={"data": []})
+
+    async def collect(key: str) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            real = httpx.AsyncClient
+            patch.setattr(
+                conformance.httpx, "AsyncClient", lambda **kwargs: real(**kwargs, transport=httpx.MockTransport(handle))
+            )
+            assert [finding.state async for finding in examine("http://elsewhere", key=key)] == ["breaks"]  # no model
+
+    for key in ("", "secret"):
+        asyncio.run(collect(key))
+    assert seen == {"Bearer", "Bearer secret"}
 
 
 def test_errors_that_are_no_4xx_and_routes_that_are_not_there_are_told() -> None:

@@ -14,7 +14,8 @@ from torch import Tensor
 from app.engines.base import Scores, TokenLogprob
 from app.engines.embedded.jobs import Generate, Score, Send
 from app.engines.embedded.kv import KeyValues
-from app.engines.embedded.network import Network, Plan
+from app.engines.embedded.network import Network
+from app.engines.embedded.plan import Plan
 from app.engines.embedded.prefix import PrefixCache
 from app.engines.embedded.row import Row
 from app.engines.embedded.sampling import draw, log_probabilities
@@ -84,7 +85,7 @@ class Batch:
     ) -> None:
         self._network, self._send = network, send
         self._most_rows, self._step_tokens, self._chunk = most_rows, max(step_tokens, chunk), chunk
-        self._kv = KeyValues()
+        self._kv, self._company = KeyValues(), network.company
         self._prefixes = prefixes
         self._rows: list[Row] = []
         self._readings: list[Reading] = []
@@ -155,7 +156,7 @@ class Batch:
 
     def _compute(self) -> None:
         # 1. The plan: rows first, so that no prompt keeps a running answer waiting.
-        plan = Plan(kv=self._kv)
+        plan = Plan(self._kv, self._company)
         self._kv.make_room(max((row.length + 1 for row in self._rows), default=0))
         starts = [plan.add_row(row.last, row.length, row.slot, row.place) for row in self._rows]
         shares = self._share_out(plan)
@@ -243,6 +244,7 @@ class Batch:
             first = [TokenLogprob(job.prompt[0], job.codec.token_text(job.prompt[0]), None)] * (job.logprobs is not None)
             row.send_echo([*first, *reading.echo], self._send)
         self._rows.append(row)
+        self._rows.sort(key=lambda one: one.place)  # neighbours in the cache attend together
         if job.limit:
             drawing.append((row, last))
         else:
@@ -279,7 +281,7 @@ class Batch:
     def _tell_scores(self, reading: Reading, job: Score) -> None:
         assert reading.totals is not None
         self._readings.remove(reading)
-        self._kv.give_back(reading.place)
+        self._kv.give_back(reading.place, reading.done)
         if not reading.totals.isfinite().all():
             self._send(job, Unavailable(f"{job.model.id} computed a score that is not a number; load another version."))
             return
@@ -289,7 +291,7 @@ class Batch:
     def _drop_cancelled(self) -> None:
         for reading in [one for one in self._readings if one.job.cancelled]:
             self._readings.remove(reading)
-            self._kv.give_back(reading.place)
+            self._kv.give_back(reading.place, reading.done)
         for row in self._rows:
             row.done = row.done or row.job.cancelled
         self._drop_done()
@@ -297,7 +299,7 @@ class Batch:
     def _drop_done(self) -> None:
         for row in self._rows:
             if row.done:
-                self._kv.give_back(row.place)
+                self._kv.give_back(row.place, row.length)
         self._rows = [row for row in self._rows if not row.done]
 
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm, silu
 
-from app.engines.embedded.network import Plan, attend
+from app.engines.embedded.attention import attend
+from app.engines.embedded.plan import Plan
 
 # Their layers are what Llama's are, whatever the sizes.
 ARCHITECTURES = ("LlamaForCausalLM", "MistralForCausalLM")
@@ -44,24 +45,20 @@ class Layer(nn.Module):
         self.gate_up = _joined(mlp.gate_proj, mlp.up_proj)
         self.down = mlp.down_proj
         self.before_attention, self.before_mlp = block.input_layernorm, block.post_attention_layernorm
-        self._attention = [attention]  # in a list, so that torch does not take it for a part of the layer
-        self._size = attention.head_dim
+        self._number, self._scale, self._size = attention.layer_idx, attention.scaling, attention.head_dim
         self._queries = attention.q_proj.out_features // self._size
         self._keys = attention.k_proj.out_features // self._size
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, plan: Plan) -> Tensor:
-        """x [1, tokens, hidden]; cos and sin [tokens, 1, size], sin with its first half negated."""
-        heads = self.qkv(_normed(x, self.before_attention)).view(x.shape[1], -1, self._size)
+        """x [tokens, hidden]; cos and sin [tokens, 1, size], sin with its first half negated."""
+        heads = self.qkv(_normed(x, self.before_attention)).view(len(x), -1, self._size)
         turning = heads[:, : self._queries + self._keys]
-        turned = torch.addcmul(turning * cos, turning.roll(self._size // 2, -1), sin).transpose(0, 1)[None]
-        value = heads[:, self._queries + self._keys :].transpose(0, 1)[None]
-        attention = self._attention[0]
-        seen, _ = attend(
-            attention, turned[:, : self._queries], turned[:, self._queries :], value, None, attention.scaling, plan=plan
-        )
-        x = x + self.out(seen.flatten(2))
+        turned = turning.roll(self._size // 2, -1)
+        turning.mul_(cos).addcmul_(turned, sin)
+        seen = attend(self._number, heads[:, : self._queries], heads[:, self._queries :], self._scale, plan)
+        x = x + self.out(seen)
         gate, up = self.gate_up(_normed(x, self.before_mlp)).chunk(2, -1)
-        out: Tensor = x + self.down(silu(gate) * up)
+        out: Tensor = x + self.down(silu(gate).mul_(up))
         return out
 
 
@@ -107,6 +104,7 @@ class FusedLlama(nn.Module):
         super().__init__()
         self._module = [module]
         self._head: nn.Module = module.lm_head
+        self.packed = False
         self.layers = nn.ModuleList(Layer(block) for block in module.model.layers)
         self.parts: Parts = {}
         for number, block in enumerate(module.model.layers):
@@ -132,6 +130,7 @@ class FusedLlama(nn.Module):
             for name in ("qkv", "out", "gate_up", "down"):
                 setattr(layer, name, Packed(getattr(layer, name)))
         self._head = Packed(self._module[0].lm_head)
+        self.packed = True
         for block in self._module[0].model.layers:
             for part in (block.self_attn, block.mlp):
                 for linear in part.children():
@@ -139,21 +138,36 @@ class FusedLlama(nn.Module):
                         linear.weight = nn.Parameter(linear.weight.new_empty(0), requires_grad=False)
 
     def forward(self, ids: Tensor, positions: Tensor, keep: Tensor, plan: Plan) -> Tensor:
-        """Logits [1, kept, vocabulary] of ids [1, tokens]."""
+        """Logits [kept, vocabulary] of ids [1, tokens]."""
         model = self._module[0].model
-        x: Tensor = model.embed_tokens(ids)
-        cos, sin = model.rotary_emb(x, position_ids=positions)
-        half = sin.shape[-1] // 2
-        sin = torch.cat((-sin[..., :half], sin[..., half:]), -1)[0, :, None]
-        cos = cos[0, :, None]
+        x: Tensor = model.embed_tokens(ids)[0]
+        cos, sin = self._angles(x, positions)
         for layer in self.layers:
             x = layer(x, cos, sin, plan)
-        logits: Tensor = self._head(_normed(x[:, keep], model.norm))
+        logits: Tensor = self._head(_normed(x[keep], model.norm))
         return logits
+
+    def _angles(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosines and sines of positions [1, tokens]: [tokens, 1, size] each, of the sines the first half negated."""
+        rotary = self._module[0].model.rotary_emb
+        cos, sin = rotary(x, position_ids=positions)
+        half = sin.shape[-1] // 2
+        return cos[0, :, None], torch.cat((-sin[..., :half], sin[..., half:]), -1)[0, :, None]
 
 
 def _normed(x: Tensor, norm: Any) -> Tensor:
-    return rms_norm(x, (x.shape[-1],), norm.weight, norm.variance_epsilon)
+    """[tokens, hidden] over its root mean square."""
+    if x.device.type != "cpu" or x.dtype != torch.float32:
+        return rms_norm(x, (x.shape[-1],), norm.weight, norm.variance_epsilon)
+    # The same in five operations instead of eight.
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    scale = torch.addcmul(_constant(norm.variance_epsilon), length, length, value=1 / x.shape[-1]).rsqrt_()
+    return (x * scale).mul_(norm.weight)
+
+
+@cache
+def _constant(value: float) -> Tensor:
+    return torch.tensor(value)
 
 
 def _joined(*layers: nn.Linear) -> nn.Linear:

@@ -6,14 +6,15 @@ import torch
 from torch import Tensor
 
 FIRST_TOKENS = 128  # room of a new place; it doubles as the longest text grows
+REACH = 32  # so much further than a text attention may reach
 
 
 class KeyValues:
-    """Per layer two tensors [places, heads, room, head size]. Unused room is zero, so that a masked token is harmless."""
+    """Per layer one tensor [places, room, 2 x heads, head size], keys before values. Unused room is zero: attention reaches
+    into it, and a masked token that is not a number would spoil what it is added to."""
 
     def __init__(self) -> None:
-        self._keys: dict[int, Tensor] = {}  # by layer
-        self._values: dict[int, Tensor] = {}
+        self._layers: dict[int, Tensor] = {}
         self._free: list[int] = []  # places given back, smallest first
         self._places = 0  # places given out so far
         self._rows = 0
@@ -32,43 +33,35 @@ class KeyValues:
 
     def make_room(self, tokens: int) -> None:
         """At every place, for so many tokens."""
-        if tokens > self._room:
-            self._room = max(tokens, 2 * self._room, FIRST_TOKENS)
+        if tokens + REACH > self._room:
+            self._room = max(tokens + REACH, 2 * self._room, FIRST_TOKENS)
 
-    def give_back(self, place: int) -> None:
-        """The last one gives the memory back."""
+    def give_back(self, place: int, tokens: int) -> None:
+        """A place where `tokens` were written. The last one gives the memory back."""
         heapq.heappush(self._free, place)
         if len(self._free) == self._places:
-            self._keys.clear()
-            self._values.clear()
+            self._layers.clear()
             self._free.clear()
             self._places = self._rows = self._room = 0
+        for layer in self._layers.values():
+            layer[place, :tokens] = 0
 
-    def layer(self, number: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """A layer's tensors, as large as is needed; `key` and `value` [..., heads, tokens, head size] tell their form."""
-        self._keys[number] = self._grown(self._keys.get(number), key)
-        self._values[number] = self._grown(self._values.get(number), value)
-        return self._keys[number], self._values[number]
-
-    def _grown(self, old: Tensor | None, like: Tensor) -> Tensor:
-        if old is not None and old.shape[0] >= self._rows and old.shape[2] >= self._room:
+    def layer(self, number: int, like: Tensor) -> Tensor:
+        """A layer's tensor, as large as is needed; `like` [..., 2 x heads, head size] tells its form."""
+        old = self._layers.get(number)
+        if old is not None and old.shape[0] >= self._rows and old.shape[1] >= self._room:
             return old
-        heads, _, size = like.shape[-3:]
-        new = torch.zeros(self._rows, heads, self._room, size, dtype=like.dtype, device=like.device)
+        new = torch.zeros(self._rows, self._room, *like.shape[-2:], dtype=like.dtype, device=like.device)
         if old is not None:
-            new[: old.shape[0], :, : old.shape[2]] = old
+            new[: old.shape[0], : old.shape[1]] = old
+        self._layers[number] = new
         return new
 
-    def read(self, place: int, start: int, stop: int) -> list[tuple[Tensor, Tensor]]:
-        """A copy of what stands there: keys and values [heads, tokens, head size] of each layer."""
-        return [
-            (self._keys[number][place, :, start:stop].clone(), self._values[number][place, :, start:stop].clone())
-            for number in sorted(self._keys)
-        ]
+    def read(self, place: int, start: int, stop: int) -> list[Tensor]:
+        """A copy of what stands there: [tokens, 2 x heads, head size] of each layer."""
+        return [self._layers[number][place, start:stop].clone() for number in sorted(self._layers)]
 
-    def write(self, place: int, start: int, layers: list[tuple[Tensor, Tensor]]) -> None:
+    def write(self, place: int, start: int, layers: list[Tensor]) -> None:
         """Put back what `read` gave."""
-        for number, (key, value) in enumerate(layers):
-            keys, values = self.layer(number, key, value)
-            keys[place, :, start : start + key.shape[1]] = key
-            values[place, :, start : start + value.shape[1]] = value
+        for number, pairs in enumerate(layers):
+            self.layer(number, pairs)[place, start : start + len(pairs)] = pairs

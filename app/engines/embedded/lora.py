@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from app.catalog.catalog import ModelVersion
 from app.engines.embedded.fused import FusedLlama, Packed
 from app.engines.embedded.network import Network
+from app.engines.embedded.plan import Plan
 from app.errors import Unavailable
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -46,31 +47,29 @@ TENSOR = re.compile(
     r"base_model\.model\.(?P<module>.+)\.lora_(?:(?P<half>[AB])(?:\.default)?\.weight|embedding_(?P<column>[AB])(?:\.default)?)"
 )
 
-FUSED = "fused:"  # before the name of a layer of the fused pass
-
 Halves = tuple[Tensor, Tensor]  # A [rank, in], B [out, rank] times the scale
 
 
-class Adapted(nn.Module):
-    """A layer of the base with the update of each adapter: A [slots, rank, in], B [slots, out, rank]; slot 0 is zero."""
+class Update:
+    """The update that each adapter gives to one projection: A [slots, rank, in], B [slots, out, rank]; slot 0 is the base.
 
-    def __init__(self, layer: nn.Linear | Packed | nn.Embedding, network: Network) -> None:
-        super().__init__()
-        self.layer = layer
-        self._network = [network]  # in a list, so that torch does not take it for a part of the layer
-        taken, given = sizes(layer)
-        weight = layer.weight
-        self._ranks = [0]  # of each slot; computing with the padding would change the order of sums, and so their last bits
-        self.a = torch.zeros(1, 1, taken, dtype=weight.dtype, device=weight.device)
-        self.b = torch.zeros(1, given, 1, dtype=weight.dtype, device=weight.device)
+    `outputs` tells which outputs of the layer are the projection's. Ranks may differ: each slot is computed at its own, as
+    computing with the padding would change the order of sums, and so their last bits.
+    """
+
+    def __init__(self, outputs: slice, taken: int, like: Tensor) -> None:
+        self.outputs = outputs
+        self._ranks = [0]
+        self.a = like.new_zeros(1, 1, taken)
+        self.b = like.new_zeros(1, outputs.stop - outputs.start, 1)
 
     def put(self, slot: int, a: Tensor, b: Tensor) -> None:
-        """Set a slot's update, with room for its rank and number."""
+        """Set a slot's halves, with room for its rank and number."""
         slots, rank = max(slot + 1, len(self.a)), max(a.shape[0], self.a.shape[1])
         if (slots, rank) != self.a.shape[:2]:
             self.a = _resized(self.a, (slots, rank, self.a.shape[2]))
             self.b = _resized(self.b, (slots, self.b.shape[1], rank))
-            self._ranks += [0] * (slots - len(self._ranks))
+        self._ranks += [0] * (slots - len(self._ranks))
         self.drop(slot)
         self._ranks[slot] = a.shape[0]
         self.a[slot, : a.shape[0]] = a
@@ -82,40 +81,80 @@ class Adapted(nn.Module):
             self.b[slot] = 0
             self._ranks[slot] = 0
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x [1, tokens, in], or token ids [1, tokens], in the order of the step's plan."""
-        out: Tensor = self.layer(x)
-        plan = self._network[0].plan
-        # One token per row, each with its own adapter: two products for all rows whose updates have one rank.
-        for rank in {*(self._ranks[slot] for slot in plan.slots)} - {0}:
-            rows = [row for row, slot in enumerate(plan.slots) if self._ranks[slot] == rank]
-            # A batch of one product sums in another order than a larger one: a row alone is computed twice.
-            pair = rows * 2 if len(rows) == 1 else rows
-            slots = [plan.slots[row] for row in pair]
-            low = self._low_rows(x[0, pair], slots, rank)
-            out[0, rows] += torch.bmm(self.b[slots, :, :rank], low)[: len(rows), :, 0]
-        for start, stop, slot in plan.runs:
-            if rank := self._ranks[slot]:
-                out[0, start:stop] += self._low(x[0, start:stop], slot, rank) @ self.b[slot, :, :rank].T
-        return out
+    def rank(self, slot: int) -> int:
+        """0 for a slot that has no update here."""
+        return self._ranks[slot] if slot < len(self._ranks) else 0
 
-    def _low_rows(self, x: Tensor, slots: list[int], rank: int) -> Tensor:
+    def add(self, x: Tensor, out: Tensor, plan: Plan) -> None:
+        """x [tokens, in], or token ids [tokens], in the order of the plan; to out [tokens, outputs of the layer]."""
+        own = out[:, self.outputs]
+        for rank, rows, slots in self._of_rows(plan):
+            if rows is None:
+                low = self._low_rows(x[: plan.rows], slots, rank)
+                own[: plan.rows] += torch.bmm(_taken(self.b[:, :, :rank], slots), low)[: plan.rows, :, 0]
+            else:
+                low = self._low_rows(x[rows], slots, rank)
+                own[rows] += torch.bmm(_taken(self.b[:, :, :rank], slots), low)[:, :, 0]
+        for start, stop, slot in plan.runs:
+            if rank := self.rank(slot):
+                own[start:stop] += self._low(x[start:stop], slot, rank) @ self.b[slot, :, :rank].T
+
+    def _of_rows(self, plan: Plan) -> list[tuple[int, Tensor | None, Tensor]]:
+        """Rows whose updates have one rank share a product: the rank, the rows (None: all), the slot of each."""
+        ranks = tuple(map(self.rank, plan.slots))
+        if ranks not in plan.ranked:
+            plan.ranked[ranks] = [_ranked(plan.slots, ranks, rank, self.a.device) for rank in sorted({*ranks} - {0})]
+        return plan.ranked[ranks]
+
+    def _low_rows(self, x: Tensor, slots: Tensor, rank: int) -> Tensor:
         """Each row times its own A: [rows, rank, 1]."""
-        return torch.bmm(self.a[slots, :rank], x[..., None])
+        x = x[..., None]
+        return torch.bmm(_taken(self.a[:, :rank], slots), x if len(x) == len(slots) else x.expand(len(slots), -1, -1))
 
     def _low(self, x: Tensor, slot: int, rank: int) -> Tensor:
         """All rows times one A: [rows, rank]."""
         return x @ self.a[slot, :rank].T
 
 
-class AdaptedEmbedding(Adapted):
-    """The input embedding, where a product with A is a look-up of its columns."""
+class EmbeddingUpdate(Update):
+    """Of the input embedding, where a product with A is a look-up of its columns."""
 
-    def _low_rows(self, x: Tensor, slots: list[int], rank: int) -> Tensor:
-        return torch.stack([self.a[slot, :rank, token] for slot, token in zip(slots, x.tolist(), strict=True)])[..., None]
+    def _low_rows(self, x: Tensor, slots: Tensor, rank: int) -> Tensor:
+        return self.a[slots, :rank, x.expand(len(slots))][..., None]
 
     def _low(self, x: Tensor, slot: int, rank: int) -> Tensor:
         return self.a[slot, :rank, x].T
+
+
+def _ranked(slots: list[int], ranks: tuple[int, ...], rank: int, device: torch.device) -> tuple[int, Tensor | None, Tensor]:
+    rows = [row for row, own in enumerate(ranks) if own == rank]
+    # A batch of one product sums in another order than a larger one: a row alone is computed twice.
+    pair = rows * 2 if len(rows) == 1 else rows
+    which = None if len(rows) == len(ranks) else torch.tensor(pair, device=device)
+    return rank, which, torch.tensor([slots[row] for row in pair], device=device)
+
+
+def _taken(tensor: Tensor, slots: Tensor) -> Tensor:
+    """[slots, ...] of the loaded ones."""
+    return tensor.index_select(0, slots)
+
+
+class Adapted(nn.Module):
+    """A layer of the base, and the updates of its projections: one, or those that were joined in it."""
+
+    def __init__(self, layer: nn.Linear | Packed | nn.Embedding, network: Network) -> None:
+        super().__init__()
+        self.layer = layer
+        self.updates: dict[int, Update] = {}  # by their first output
+        self._network = [network]  # in a list, so that torch does not take it for a part of the layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [..., in], or token ids [...], in the order of the step's plan."""
+        out: Tensor = self.layer(x)
+        tokens = x.view(-1) if isinstance(self.layer, nn.Embedding) else x.view(-1, x.shape[-1])
+        for update in self.updates.values():
+            update.add(tokens, out.view(len(tokens), -1), self._network[0].plan)
+        return out
 
 
 def sizes(layer: nn.Linear | Packed | nn.Embedding) -> tuple[int, int]:
@@ -137,7 +176,7 @@ class Adapters:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._layers: dict[str, Adapted] = {}
+        self._updates: dict[str, Update] = {}  # by the projection's name in the module
         self._slots: dict[str, int] = {}
 
     def __contains__(self, digest: str) -> bool:
@@ -152,64 +191,39 @@ class Adapters:
 
     def load(self, variant: ModelVersion) -> None:
         """Raises Unavailable that tells what is wrong with the adapter; the others are untouched then."""
-        updates = self._joined(read_adapter(variant, self._network.module))
+        found = read_adapter(variant, self._network.module)
         slot = next(n for n in range(1, len(self._slots) + 2) if n not in self._slots.values())
-        for layer in self._layers.values():
-            layer.drop(slot)
-            if slot >= len(layer.a):  # a layer that this adapter leaves alone still needs the slot, empty
-                layer.put(slot, layer.a[0, :0], layer.b[0, :, :0])
-        for name, (a, b) in updates.items():
-            if name not in self._layers:
-                self._layers[name] = self._adapt(name, slot)
-            self._layers[name].put(slot, a, b)
+        for name, (a, b) in found.items():
+            if name not in self._updates:
+                self._updates[name] = self._adapt(name)
+            self._updates[name].put(slot, a, b)
         self._slots[variant.digest] = slot
 
-    def _joined(self, updates: dict[str, Halves]) -> dict[str, Halves]:
-        """By the layers that are computed: updates of projections that are one layer there become one update of it, its A below
-        each other, its B in blocks."""
-        fused = self._network.fused
-        if not isinstance(fused, FusedLlama):
-            return updates
-        found: dict[str, Halves] = {}
-        groups: dict[str, list[tuple[int, Halves]]] = {}
-        for name, halves in updates.items():
-            if name not in fused.parts:
-                found[name] = halves
-                continue
-            layer, start = fused.parts[name]
-            groups.setdefault(FUSED + layer, []).append((start, halves))
-        for layer, parts in groups.items():
-            rank = sum(len(a) for _, (a, _) in parts)
-            _, given = sizes(self._layer(layer))
-            b = torch.zeros(given, rank)
-            column = 0
-            for start, (own_a, own_b) in parts:
-                b[start : start + len(own_b), column : column + len(own_a)] = own_b
-                column += len(own_a)
-            found[layer] = torch.cat([a for _, (a, _) in parts]), b
-        return found
-
-    def _layer(self, name: str) -> Any:
-        """Of the module or, behind FUSED, of the fused pass; the plain one where it is adapted already."""
-        root: Any = self._network.fused if name.startswith(FUSED) else self._network.module
-        layer = root.get_submodule(name.removeprefix(FUSED))
-        return layer.layer if isinstance(layer, Adapted) else layer
-
-    def _adapt(self, name: str, slot: int) -> Adapted:
-        root: Any = self._network.fused if name.startswith(FUSED) else self._network.module
-        parent, _, child = name.removeprefix(FUSED).rpartition(".")
-        plain = self._layer(name)
-        kind = AdaptedEmbedding if isinstance(plain, nn.Embedding) else Adapted
-        layer = kind(plain, self._network)
-        last = max(slot, *self._slots.values()) if self._slots else slot
-        layer.put(last, layer.a[0, :0], layer.b[0, :, :0])
-        setattr(root.get_submodule(parent), child, layer)
-        return layer
+    def _adapt(self, name: str) -> Update:
+        """Find the layer that computes a projection: the module's, or one of the fused pass, where several are joined."""
+        root: Any = self._network.module
+        start = 0
+        if isinstance(self._network.fused, FusedLlama) and name in self._network.fused.parts:
+            given = root.get_submodule(name).out_features
+            root = self._network.fused
+            name, start = root.parts[name]
+        else:
+            _, given = sizes(root.get_submodule(name))
+        layer = root.get_submodule(name)
+        if not isinstance(layer, Adapted):
+            layer = Adapted(layer, self._network)
+            parent, _, child = name.rpartition(".")
+            setattr(root.get_submodule(parent), child, layer)
+        taken, _ = sizes(layer.layer)
+        kind = EmbeddingUpdate if isinstance(layer.layer, nn.Embedding) else Update
+        update = kind(slice(start, start + given), taken, layer.layer.weight)
+        layer.updates[start] = update
+        return update
 
     def unload(self, digest: str) -> None:
         slot = self._slots.pop(digest)
-        for layer in self._layers.values():
-            layer.drop(slot)
+        for update in self._updates.values():
+            update.drop(slot)
 
 
 def read_adapter(variant: ModelVersion, module: nn.Module) -> dict[str, Halves]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-Layers = list[tuple[Tensor, Tensor]]  # keys and values [heads, tokens, head size] of each layer
+Layers = list[Tensor]  # [tokens, 2 x heads, head size] of each layer, keys before values
 
 
 class PrefixCache:
@@ -71,4 +71,4 @@ class PrefixCache:
 
 
 def _bytes(layers: Layers) -> int:
-    return sum(key.nbytes + value.nbytes for key, value in layers)
+    return sum(pairs.nbytes for pairs in layers)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 MAX_NODES = 512  # of one branch: its mask has nodes x nodes entries
+NORM_ROWS = 64  # at a time: memory that is used again costs less than new memory
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def add_up(prompt: Tensor, nodes: Tensor, branch: Branch, totals: Tensor) -> Non
 
     Logits: `prompt` [1, vocabulary] of the prompt's last token, `nodes` [nodes, vocabulary] of the branch's.
     """
-    logits = torch.cat((prompt, nodes))  # by state
-    states = branch.states.to(logits.device)
-    edges = logits[states, branch.targets.to(logits.device)] - logits.logsumexp(-1)[states]
-    totals.index_add_(0, branch.labels, edges.double().cpu())
+    states, targets = branch.states.to(nodes.device), branch.targets.to(nodes.device)
+    first = states == 0
+    own = torch.where(first, prompt[0, targets], nodes[states - 1, targets])
+    norms = torch.cat([part.logsumexp(-1) for part in (prompt, *torch.split(nodes, NORM_ROWS))])  # by state
+    totals.index_add_(0, branch.labels, (own - norms[states]).double().cpu())

@@ -12,9 +12,11 @@ from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from app.catalog.catalog import ModelVersion
+from app.engines.embedded.attention import ATTENTION
 from app.engines.embedded.faults import told
 from app.engines.embedded.fused import FusedLlama, can_fuse
-from app.engines.embedded.network import ATTENTION, Network, Plan
+from app.engines.embedded.network import Network
+from app.engines.embedded.plan import Plan
 from app.errors import Unavailable
 from app.settings import Settings
 
@@ -137,13 +139,13 @@ def _probe(model: ModelVersion, network: Network) -> None:
 def _stepwise(network: Network, ids: list[int]) -> torch.Tensor:
     """The logits of all tokens: three quarters as a prompt in two chunks, the rest one by one."""
     half, most = len(ids) // 2, len(ids) * 3 // 4
-    plan = Plan()
+    plan = Plan(company=network.company)
     place = plan.kv.take(len(ids))
     plan.add_chunk(ids[:half], 0, place, before=0, keep=half)
     plan.add_chunk(ids[half:most], 0, place, before=half, keep=most - half)
     parts = [network.logits(plan)]
     for position in range(most, len(ids)):
-        step = Plan(kv=plan.kv)
+        step = Plan(plan.kv, plan.company)
         step.add_row(ids[position], position, 0, place)
         parts.append(network.logits(step))
     return torch.cat(parts)

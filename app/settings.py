@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     queue_tokens: int = Field(500_000, gt=0, description="tokens of requests that may wait for a model before 429")
     batch_rows: int = Field(32, gt=0, description="most rows that generate together")
     batch_tokens: int = Field(16384, gt=0, description="most prompt tokens computed in one step")
+    lookahead: bool = Field(
+        True,
+        description="where few answers run, guess tokens from the text so far and check them in one step; changes no token",
+    )
     model_memory: int = Field(
         0, ge=0, description="memory for weights, bytes; what is idle leaves first; 0 is half of the machine's, or of the GPU's"
     )

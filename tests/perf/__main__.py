@@ -3,29 +3,24 @@
 The time from a fresh clone to a verdict is that of `make demo ARGS=--exit` in a new clone.
 """
 
-import os
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
 from tests.perf import serving
 from tests.perf.peers import one_row_per_label
+from tests.perf.service import ROOT, service
 
-ROOT = Path(__file__).parents[2]
 CLAIM = (
     "Insured reports that in the night a supply line under the kitchen sink burst while the family slept. Water ran for "
     "about six hours, soaked the cabinets and the oak floor, and dripped into the basement."
 )
-START_WAIT_S = 120.0
 
 
 def main() -> None:
@@ -58,36 +53,6 @@ def help_seconds() -> float:
         subprocess.run([sys.executable, "-m", "app.cli", "--help"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         times.append(time.perf_counter() - started)
     return min(times)
-
-
-@contextmanager
-def service(folder: Path, **environment: str) -> Iterator[tuple[str, float]]:
-    """Its URL, and the seconds from the command to the first ready answer."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "serve", "--port", str(port)],
-        cwd=ROOT,
-        env=os.environ | {"VERSUS_DATA_DIR": str(folder), "VERSUS_LOG_LEVEL": "warning"} | environment,
-    )
-    try:
-        while not ready(url):
-            if process.poll() is not None or time.perf_counter() - started > START_WAIT_S:
-                sys.exit("The service did not get ready.")
-            time.sleep(0.02)
-        yield url, time.perf_counter() - started
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-
-
-def ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz", trust_env=False).is_success
-    except httpx.TransportError:
-        return False
 
 
 def classify(url: str, warm: int = 20, calls: int = 200) -> Iterator[tuple[str, str, str]]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from app.engines.base import Scores, TokenLogprob
 from app.engines.embedded.jobs import Generate, Score, Send
 from app.engines.embedded.kv import KeyValues
+from app.engines.embedded.lookahead import CHEAP_ROWS
 from app.engines.embedded.network import Network
 from app.engines.embedded.plan import Plan
 from app.engines.embedded.prefix import PrefixCache
@@ -81,12 +82,20 @@ class Batch:
     """Prompts that are read, rows that generate and labels that are scored, of any variant of one base."""
 
     def __init__(
-        self, network: Network, *, most_rows: int, step_tokens: int, chunk: int, prefixes: PrefixCache, send: Send
+        self,
+        network: Network,
+        *,
+        most_rows: int,
+        step_tokens: int,
+        chunk: int,
+        prefixes: PrefixCache,
+        send: Send,
+        lookahead: bool = True,
     ) -> None:
         self._network, self._send = network, send
         self._most_rows, self._step_tokens, self._chunk = most_rows, max(step_tokens, chunk), chunk
         self._kv, self._company = KeyValues(), network.company
-        self._prefixes = prefixes
+        self._prefixes, self._lookahead = prefixes, lookahead
         self._rows: list[Row] = []
         self._readings: list[Reading] = []
 
@@ -157,18 +166,31 @@ class Batch:
     def _compute(self) -> None:
         # 1. The plan: rows first, so that no prompt keeps a running answer waiting.
         plan = Plan(self._kv, self._company)
-        self._kv.make_room(max((row.length + 1 for row in self._rows), default=0))
-        starts = [plan.add_row(row.last, row.length, row.slot, row.place) for row in self._rows]
+        planned = self._plan_rows(plan)
         shares = self._share_out(plan)
         # 2. The forward pass: [tokens kept, vocabulary].
         logits = self._network.logits(plan)
         # 3. What follows for each row and each reading.
         for row in self._rows:
             row.length += 1
-        drawing = [*zip(self._rows, starts, strict=True)]
+        drawing = [*planned]
         for share in shares:
             self._follow(share, logits, drawing)
         self._draw(drawing, logits)
+        self._draw_ahead(planned, logits)
+
+    def _plan_rows(self, plan: Plan) -> list[tuple[Row, int]]:
+        """A token of every running row and, where rows are few, guesses behind it; where the logits of each row begin."""
+        spare = max(0, CHEAP_ROWS - len(self._rows)) // max(1, len(self._rows)) if self._lookahead else 0
+        for row in self._rows:
+            row.look_ahead(spare)
+        self._kv.make_room(max((row.length + 1 + len(row.guessed) for row in self._rows), default=0))
+        planned = []
+        for row in self._rows:
+            planned.append((row, len(plan.keep)))
+            for ahead, token in enumerate([row.last, *row.guessed]):
+                plan.add_row(token, row.length + ahead, row.slot, row.place)
+        return planned
 
     def _share_out(self, plan: Plan) -> list[_Share]:
         """Each reading its part in the order of arrival, what is left over to the first; labels where the prompt is read."""
@@ -265,6 +287,15 @@ class Batch:
             except VersusError as error:
                 row.fail(error, self._send)
 
+    def _draw_ahead(self, planned: Sequence[tuple[Row, int]], logits: Tensor) -> None:
+        """Go on where a drawn token is the guessed one: the logits behind it are there already."""
+        ahead, going = 0, planned
+        while going := [(row, at) for row, at in going if not row.done and row.guessed[ahead : ahead + 1] == [row.last]]:
+            ahead += 1
+            for row, _ in going:
+                row.length += 1
+            self._draw([(row, at + ahead) for row, at in going], logits)
+
     def _shaped(self, rows: Sequence[Row], logits: Tensor) -> Tensor:
         """The logits that tokens are drawn from; a row whose grammar fails ends with that."""
         if not any(row.drawer.shapes for row in rows):
@@ -273,7 +304,7 @@ class Batch:
         for place, row in enumerate(rows):
             if row.drawer.shapes:
                 try:
-                    shaped[place] = row.drawer.shaped(logits[place])
+                    row.drawer.shape(shaped[place])
                 except VersusError as error:
                     row.fail(error, self._send)
         return shaped
@@ -299,7 +330,7 @@ class Batch:
     def _drop_done(self) -> None:
         for row in self._rows:
             if row.done:
-                self._kv.give_back(row.place, row.length)
+                self._kv.give_back(row.place, row.length + len(row.guessed))
         self._rows = [row for row in self._rows if not row.done]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from app.engines.base import Done, FinishReason, Piece, TokenLogprob
 from app.engines.embedded.jobs import Generate, Send
+from app.engines.embedded.lookahead import Lookahead
 from app.engines.embedded.sampling import Drawer
 from app.engines.embedded.text import TextStream
 from app.errors import VersusError
@@ -21,6 +22,7 @@ class Row:
     length: int = 0  # tokens there
     tokens: int = 0  # of the answer
     last: int = 0  # the newest token; the next step reads it
+    guessed: list[int] = field(default_factory=list)  # tokens that the step in work reads behind it
     ttft_ms: float | None = None
     done: bool = False
     unsent: list[int] = field(default_factory=list)  # tokens that wait for their text
@@ -29,12 +31,28 @@ class Row:
     def __post_init__(self) -> None:
         self.stream = TextStream(self.job.codec, self.job.sampling.stop)
         self.drawer = Drawer(self.job.sampling, self.job.prompt, self.job.constraint)
+        self._lookahead: Lookahead | None = None
+        self._said: list[int] = []  # that the lookahead has not seen
+
+    def look_ahead(self, most: int) -> None:
+        """Guess at most so many tokens; the last one of an answer is never read."""
+        most = min(most, self.job.limit - self.tokens - 1)
+        self.guessed = []
+        if most <= 0:
+            return
+        if self._lookahead is None:
+            self._lookahead = Lookahead(self.job.prompt)
+        for token in self._said:
+            self._lookahead.push(token)
+        self._said = []
+        self.guessed = self._lookahead.guess(most)
 
     def accept(self, token: int, logprob: TokenLogprob | None, send: Send) -> None:
         """Take the next token: send its text, or find that the answer is complete."""
         self.last = token
         self.tokens += 1
         self.drawer.took(token)
+        self._said.append(token)
         self.unsent.append(token)
         if logprob is not None:
             self.unsent_logprobs.append(logprob)

@@ -25,6 +25,8 @@ class Drawer:
         self._generator = torch.Generator().manual_seed(sampling.seed % 2**64)
         self._answer: Counter[int] = Counter()
         self._seen = set(prompt) if sampling.repetition_penalty != 1 else set()
+        self._biased = torch.tensor([token for token, _ in sampling.logit_bias], dtype=torch.long)
+        self._biases = torch.tensor([bias for _, bias in sampling.logit_bias])
 
     @property
     def greedy(self) -> bool:
@@ -45,12 +47,11 @@ class Drawer:
         """The next number in [0, 1); one per token."""
         return torch.rand((), generator=self._generator, dtype=torch.float64).item()
 
-    def shaped(self, logits: Tensor) -> Tensor:
-        """[vocabulary]: new logits, changed as `Sampling` says. Raises Unprocessable as `Constraint.allowed` does."""
-        asked, logits = self.sampling, logits.clone()
+    def shape(self, logits: Tensor) -> None:
+        """[vocabulary]: changes them as `Sampling` says. Raises Unprocessable as `Constraint.allowed` does."""
+        asked = self.sampling
         if asked.logit_bias:
-            tokens, added = zip(*asked.logit_bias, strict=True)
-            logits[list(tokens)] += torch.tensor(added, dtype=logits.dtype, device=logits.device)
+            logits[self._biased] += self._biases.to(logits)
         if asked.repetition_penalty != 1:
             seen = sorted(self._seen)
             own = logits[seen]
@@ -63,7 +64,6 @@ class Drawer:
             # Weights may have more rows than the tokenizer has tokens.
             logits[: len(allowed)].masked_fill_(~allowed, -math.inf)
             logits[len(allowed) :] = -math.inf
-        return logits
 
     def took(self, token: int) -> None:
         """The answer goes on with `token`."""

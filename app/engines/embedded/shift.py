@@ -120,6 +120,7 @@ class Shift:
                 chunk=chunk,
                 prefixes=self._prefixes,
                 send=self._send,
+                lookahead=self._settings.lookahead,
             )
             log.info("loaded %s on %s in %.2f s", self._base.id, device.type, time.perf_counter() - began)
         if model.base is None:

@@ -1,5 +1,7 @@
 """The catalog: every card under the models folders, resolved by name, seen anew when a folder changes."""
 
+import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +10,8 @@ from threading import Lock
 from app.catalog.cards import CARD_FILE, Card, read_card
 from app.catalog.digest import model_digest, remote_digest, weight_bytes
 from app.errors import SetupError, UnknownModel
+
+TICK_NS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Catalog:
     def __init__(self, roots: Iterable[Path]) -> None:
         self._roots = tuple(roots)
         self._lock = Lock()
+        self._watched: list[Path] = []
+        self._marks: list[int] | None = None  # of what is watched; None: look again
         self._seen: tuple[tuple[Path, int], ...] = ()
         self._versions: dict[str, ModelVersion] = {}
         self.broken: dict[Path, str] = {}
@@ -65,18 +71,44 @@ class Catalog:
             raise UnknownModel(name, {v.name for v in self._versions.values()} | ({*self._versions} if "@" in name else set()))
         return max(found, key=lambda version: version.card.version)
 
-    def _cards(self) -> list[Path]:
-        return sorted(
-            path for root in self._roots for pattern in (f"*/{CARD_FILE}", f"*/*/{CARD_FILE}") for path in root.glob(pattern)
-        )
-
     def _refresh(self) -> None:
         with self._lock:
-            # A card is written last and moved into place whole, so its time tells whether anything is new.
-            seen = tuple((path, path.stat().st_mtime_ns) for path in self._cards())
+            marks = [*map(_mark, self._watched)]
+            if marks == self._marks:
+                return
+            began = time.time_ns()
+            folders = _folders(self._roots)
+            cards = [folder / CARD_FILE for folder in folders if (folder / CARD_FILE).is_file()]
+            self._watched = [*self._roots, *folders, *cards]
+            marks = [*map(_mark, self._watched)]
+            seen = tuple((card, _mark(card)) for card in cards)
             if seen != self._seen:
-                self._versions, self.broken = _read([path for path, _ in seen])
+                self._versions, self.broken = _read(cards)
                 self._seen = seen
+            # File systems tell time in ticks: what changes again in this one would look as if it had not.
+            self._marks = marks if max(marks, default=0) < began - TICK_NS else None
+
+
+def _folders(roots: Iterable[Path]) -> list[Path]:
+    """Where cards may be: one and two levels below the roots."""
+    first = [folder for root in roots for folder in _inside(root)]
+    return sorted([*first, *(folder for parent in first for folder in _inside(parent))])
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(entry.path) for entry in entries if entry.is_dir()]
+    except OSError:  # it is gone, or not ours to read
+        return []
+
+
+def _mark(path: Path) -> int:
+    """When it changed last, nanoseconds; 0 where it is not. A folder changes when something in it comes, goes, is replaced."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str]]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from app.catalog.adapter_files import problem_with
 from app.catalog.cards import CARD_FILE, Card, read_card
 from app.catalog.digest import model_digest, remote_digest, weight_bytes
-from app.errors import SetupError, UnknownModel
+from app.errors import SetupError, Unavailable, UnknownModel
 
 TICK_NS = 50_000_000
 
@@ -48,6 +49,7 @@ class Catalog:
         self._seen: tuple[tuple[Path, int], ...] = ()
         self._versions: dict[str, ModelVersion] = {}
         self.broken: dict[Path, str] = {}
+        self._unservable: dict[str, str] = {}  # the same reasons by name and name@version, where the card tells them
 
     def versions(self) -> list[ModelVersion]:
         """All versions: general models first, then by name, newest version first."""
@@ -62,11 +64,14 @@ class Catalog:
         return list(newest.values())
 
     def find(self, name: str) -> ModelVersion:
-        """`name` (its newest version) or `name@version`; raises UnknownModel with the near names."""
+        """`name` (its newest version) or `name@version`. Raises UnknownModel with the near names, and Unavailable for one that
+        cannot be served, with the reason."""
         self._refresh()
         if name in self._versions:
             return self._versions[name]
         found = [version for version in self._versions.values() if version.name == name]
+        if not found and (reason := self._unservable.get(name)):
+            raise Unavailable(f"{name} is there and cannot be served. {reason}.")
         if not found:
             raise UnknownModel(name, {v.name for v in self._versions.values()} | ({*self._versions} if "@" in name else set()))
         return max(found, key=lambda version: version.card.version)
@@ -83,7 +88,7 @@ class Catalog:
             marks = [*map(_mark, self._watched)]
             seen = tuple((card, _mark(card)) for card in cards)
             if seen != self._seen:
-                self._versions, self.broken = _read(cards)
+                self._versions, self.broken, self._unservable = _read(cards)
                 self._seen = seen
             # File systems tell time in ticks: what changes again in this one would look as if it had not.
             self._marks = marks if max(marks, default=0) < began - TICK_NS else None
@@ -111,10 +116,11 @@ def _mark(path: Path) -> int:
         return 0
 
 
-def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str]]:
-    """Bases before the variants made from them."""
+def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str], dict[str, str]]:
+    """Bases before the variants made from them; the reasons why some cannot be served, by card and by name."""
     versions: dict[str, ModelVersion] = {}
     broken: dict[Path, str] = {}
+    unservable: dict[str, str] = {}
     cards: list[tuple[Card, Path]] = []
     for path in paths:
         try:
@@ -131,6 +137,8 @@ def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str]]:
             problem = f"it was made from another {card.parent} (digest {card.parent_digest}, not {base.digest}); train it anew"
         elif card.id in versions:
             problem = f"{card.id} is also in {versions[card.id].folder}; give one of them another version"
+        elif base is not None:
+            problem = problem_with(folder, base.folder)
         if problem is None:
             try:
                 remote = card.remote
@@ -140,9 +148,10 @@ def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str]]:
                 problem = str(error)
         if problem is not None:
             broken[folder / CARD_FILE] = f"{folder / CARD_FILE}: {problem}"
+            unservable |= {card.name: broken[folder / CARD_FILE], card.id: broken[folder / CARD_FILE]}
             continue
         versions[card.id] = ModelVersion(card, folder, digest, weight_bytes(folder), base)
-    return versions, broken
+    return versions, broken, unservable
 
 
 def _is_adapter(card: Card) -> bool:

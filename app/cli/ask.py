@@ -26,6 +26,10 @@ def classify(
         Literal["sum", "mean", "calibrated"],
         typer.Option(help="Labels by log-likelihood, the same per token, or less what they have without a text."),
     ] = "sum",
+    best: Annotated[
+        bool,
+        typer.Option("--best", help="Find only the best label, which is faster with many; tells bounds, no probabilities."),
+    ] = False,
     url: Url = "",
     as_json: JsonFlag = False,
 ) -> None:
@@ -40,19 +44,28 @@ def classify(
     from rich.console import Console
     from rich.table import Table
 
-    body = {"models": _names(models), "input": _text(text), "scoring": scoring, **_choice(labels, task)}
+    asked = {"scoring": scoring, "probabilities": not best}
+    body = {"models": _names(models), "input": _text(text), **asked, **_choice(labels, task)}
     answer = _post(url, "/v1/classify", body)
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
         return
     table = Table("model", "label", "probability", "margin", "label mass", "ms")
     for result in answer["results"]:
-        likely = result["probabilities"][result["label"]]
-        numbers = (f"{likely:.3f}", f"{result['margin']:.3f}", f"{result['label_mass']:.3f}")
+        if bounds := result["bounds"]:
+            numbers = (_between(bounds["probability"]), "-", _between(bounds["label_mass"]))
+        else:
+            likely = result["probabilities"][result["label"]]
+            numbers = (f"{likely:.3f}", f"{result['margin']:.3f}", f"{result['label_mass']:.3f}")
         table.add_row(
             f"{result['model']}@{result['version']}", result["label"], *numbers, f"{result['timing']['total_ms']:.0f}"
         )
     Console(markup=False).print(table)
+
+
+def _between(bounds: "tuple[float, float]") -> str:
+    low, high = (f"{bound:.3f}" for bound in bounds)
+    return low if low == high else f"{low} to {high}"
 
 
 def compare(

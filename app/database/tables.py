@@ -50,9 +50,10 @@ class Classification(Base):
     prompt: Mapped[str] = mapped_column(Text)  # the user turn as the model saw it: wording, labels, examples
     scoring: Mapped[str] = mapped_column(String(16), server_default="sum")  # or mean, calibrated
     label: Mapped[str] = mapped_column(Text)
-    probabilities: Mapped[dict[str, Any]]
-    label_mass: Mapped[float]
-    margin: Mapped[float]
+    probabilities: Mapped[dict[str, Any] | None]
+    label_mass: Mapped[float | None]
+    margin: Mapped[float | None]
+    bounds: Mapped[dict[str, Any] | None]  # of probability and label_mass, where only the best label was wanted
     prompt_tokens: Mapped[int]
     queue_ms: Mapped[float | None]
     total_ms: Mapped[float]

@@ -142,14 +142,39 @@ class Done:
 Event = Piece | Done
 
 
+LOWEST = -1e9  # for a likelihood of nothing, which has no difference to another such
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """By what labels are compared: log-likelihood; or that per token, of which the end of the answer is one; or less what each
+    label, in order, has without a text. All rise with the log-likelihood."""
+
+    per_token: bool = False
+    less: Sequence[float] | None = None
+
+    def value(self, label: int, log_likelihood: float, tokens: int) -> float:
+        """Of the label at that place, which has so many tokens without the end."""
+        if self.per_token:
+            return log_likelihood / (tokens + 1)
+        if self.less is not None:
+            return max(log_likelihood, LOWEST) - max(self.less[label], LOWEST)
+        return log_likelihood
+
+
 @dataclass(frozen=True)
 class ScoreRequest:
-    """How likely is each label as the whole answer to the prompt."""
+    """How likely is each label as the whole answer to the prompt.
+
+    With `best_by` only the label that ranks highest is wanted (of equals, the first): an engine may leave the others at what
+    their log-likelihood is at most.
+    """
 
     model: ModelVersion
     prompt: Prompt
     labels: Sequence[str]  # at least one, all different
     priority: Priority = "interactive"
+    best_by: Ranking | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +183,7 @@ class Scores:
 
     The end of the answer is part of it, so that a label which begins another one has no advantage, and the labels'
     probabilities sum to at most 1: that sum is the request's label mass. `label_tokens`: tokens of each label without the end.
+    `bounded`: labels, by their place, whose number is only what their log-likelihood is at most.
     """
 
     log_likelihoods: Sequence[float]
@@ -165,6 +191,7 @@ class Scores:
     prompt_tokens: int
     queue_ms: float
     total_ms: float
+    bounded: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from app.inference.labels import Question
 from app.inference.limits import check_inputs, check_prompt
 from app.inference.questions import question_for
 from app.inference.schemas import ClassifyIn, Scoring
-from app.inference.scoring import Decision
+from app.inference.scoring import Bounds, Decision
 from app.inference.serving import Serving
 from app.inference.together import to_the_end, together
 from app.inference.wire import TimingOut, UsageOut, done_of, timing, usage
@@ -37,9 +37,12 @@ class ResultOut(BaseModel):
     label: str | None = Field(
         description="the likeliest; ties go to the first. Null: a generated answer was none of the labels"
     )
-    probabilities: dict[str, float] | None = Field(description="of each label, they sum to 1; null when generated")
-    label_mass: float | None = Field(description="probability that the answer is any of the labels at all; null when generated")
-    margin: float | None = Field(description="the likeliest label's probability minus the next one's; null when generated")
+    probabilities: dict[str, float] | None = Field(
+        description="of each label, they sum to 1; null when generated, or when only the best label was wanted"
+    )
+    label_mass: float | None = Field(description="probability that the answer is any of the labels at all; null likewise")
+    margin: float | None = Field(description="the likeliest label's probability minus the next one's; null likewise")
+    bounds: Bounds | None = Field(description="when only the best label was wanted")
     text: str | None = Field(description="the generated answer; null when labels were scored")
     seed: int | None = Field(description="of the generated answer; null when labels were scored")
     usage: UsageOut
@@ -63,6 +66,7 @@ class Scored:
     index: int
     scoring: Scoring = "sum"
     priority: Priority = "interactive"
+    only_best: bool = False
     scores: Scores | None = None
     decision: Decision | None = None
 
@@ -80,7 +84,15 @@ async def classify(body: ClassifyIn, serving: Serving) -> ClassifyOut:
     models = [serving.catalog.find(name) for name in names]
     questions = [await question_for(model, body, serving) for model in models]
     asked = [
-        Scored(model, question, text, index, body.scoring or "sum", body.priority or "interactive")
+        Scored(
+            model,
+            question,
+            text,
+            index,
+            body.scoring or "sum",
+            body.priority or "interactive",
+            only_best=not body.probabilities,
+        )
         for index, text in enumerate(inputs)
         for model, question in zip(models, questions, strict=True)
     ]
@@ -94,7 +106,9 @@ async def classify(body: ClassifyIn, serving: Serving) -> ClassifyOut:
 
 async def score(one: Scored, serving: Serving) -> Scored:
     """Asks the engine and decides."""
-    one.scores, one.decision = await serving.scorer.score(one.model, one.question, one.text, one.scoring, one.priority)
+    one.scores, one.decision = await serving.scorer.score(
+        one.model, one.question, one.text, one.scoring, one.priority, only_best=one.only_best
+    )
     return one
 
 
@@ -116,6 +130,7 @@ def row(one: Scored, task: str | None, request_id: str, position: int) -> Classi
         probabilities=decision.probabilities,
         label_mass=decision.label_mass,
         margin=decision.margin,
+        bounds=decision.bounds and decision.bounds.model_dump(),
         prompt_tokens=scores.prompt_tokens,
         queue_ms=scores.queue_ms,
         total_ms=scores.total_ms,
@@ -170,6 +185,7 @@ async def _generate(asked: Sequence[Scored], body: ClassifyIn, request_id: str, 
             probabilities=None,
             label_mass=None,
             margin=None,
+            bounds=None,
             text=answer.text,
             seed=answer.request.sampling.seed,
             usage=usage([answer], 1),
@@ -209,5 +225,7 @@ def _check(body: ClassifyIn) -> None:
         for name in ("temperature", "max_tokens"):
             if getattr(body, name) is not None:
                 raise Unprocessable(f'{name} needs mode "generate"; scoring labels draws nothing.', param=name)
+    elif not body.probabilities:
+        raise Unprocessable('probabilities needs mode "score"; a generated answer has none.', param="probabilities")
     elif body.scoring is not None:
         raise Unprocessable('scoring needs mode "score"; a generated answer is read, not scored.', param="scoring")

@@ -310,6 +310,11 @@ class ClassifyIn(In):
         "calibrated: less what the same prompt gives it without a text. The last two suit a model that was not trained for "
         "the task",
     )
+    probabilities: bool = Field(
+        default=True,
+        description="false, only with mode score: just the best label is wanted. It is found without computing the others, "
+        "which is faster where labels are many, and bounds are told instead of probabilities",
+    )
     temperature: Temperature | None = Field(default=None, description="only with mode generate; 0 unless told")
     seed: Seed | None = Field(default=None, description="of mode generate; scoring draws nothing")
     max_tokens: Count | None = Field(default=None, description="only with mode generate; enough for any label unless told")

@@ -5,9 +5,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import BaseModel, Field
+
 from app.catalog.catalog import ModelVersion
 from app.catalog.prompts import as_messages
-from app.engines.base import Priority, ScoreRequest, Scores
+from app.engines.base import Priority, Ranking, ScoreRequest, Scores
 from app.engines.registry import Engines
 from app.errors import BrokenWeights
 from app.inference.labels import Question
@@ -15,17 +17,28 @@ from app.inference.schemas import Scoring
 
 CONTENT_FREE = "N/A"  # of the texts that Zhao et al. tried, the one that they recommend alone
 _REMEMBERED = 1000  # questions whose content-free scores are kept
-_LOWEST = -1e9  # for a likelihood of nothing, which has no difference to another such
+
+
+Interval = tuple[float, float]
+
+
+class Bounds(BaseModel):
+    """What is certain where only the best label was computed: from, to."""
+
+    probability: Interval = Field(description="of the label among the labels")
+    label_mass: Interval
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Scores as probabilities. `label_mass` is of the model itself, however its labels were compared."""
+    """Scores as probabilities. `label_mass` is of the model itself, however its labels were compared. Where only the best label
+    is wanted there are `bounds` instead of these numbers."""
 
     label: str
-    probabilities: dict[str, float]
-    label_mass: float
-    margin: float
+    probabilities: dict[str, float] | None
+    label_mass: float | None
+    margin: float | None
+    bounds: Bounds | None = None
 
 
 class Scorer:
@@ -43,16 +56,23 @@ class Scorer:
         self._content_free: OrderedDict[tuple[str, str, tuple[str, ...]], Sequence[float]] = OrderedDict()
 
     async def score(
-        self, model: ModelVersion, question: Question, text: str, scoring: Scoring, priority: Priority = "interactive"
+        self,
+        model: ModelVersion,
+        question: Question,
+        text: str,
+        scoring: Scoring,
+        priority: Priority = "interactive",
+        *,
+        only_best: bool = False,
     ) -> tuple[Scores, Decision]:
         """Raises BrokenWeights for weights that compute NaN, and what an engine raises."""
-        scores = await self._asked(model, question, question.put(text), priority)
-        values = scores.log_likelihoods
-        if scoring == "mean":
-            values = [value / (tokens + 1) for value, tokens in zip(values, scores.label_tokens, strict=True)]
-        elif scoring == "calibrated":
-            habits = await self._habits(model, question, priority)
-            values = [max(value, _LOWEST) - max(habit, _LOWEST) for value, habit in zip(values, habits, strict=True)]
+        less = await self._habits(model, question, priority) if scoring == "calibrated" else None
+        ranking = Ranking(per_token=scoring == "mean", less=less)
+        scores = await self._asked(model, question, question.put(text), priority, ranking if only_best else None)
+        pairs = zip(scores.log_likelihoods, scores.label_tokens, strict=True)
+        values = [ranking.value(place, likely, tokens) for place, (likely, tokens) in enumerate(pairs)]
+        if only_best:
+            return scores, decide_best(question.labels, values, scores)
         return scores, decide(question.labels, values, scores.log_likelihoods)
 
     async def _habits(self, model: ModelVersion, question: Question, priority: Priority) -> Sequence[float]:
@@ -65,8 +85,10 @@ class Scorer:
         self._content_free.move_to_end(key)
         return self._content_free[key]
 
-    async def _asked(self, model: ModelVersion, question: Question, prompt: str, priority: Priority) -> Scores:
-        request = ScoreRequest(model, as_messages(prompt), question.answers, priority)
+    async def _asked(
+        self, model: ModelVersion, question: Question, prompt: str, priority: Priority, best_by: Ranking | None = None
+    ) -> Scores:
+        request = ScoreRequest(model, as_messages(prompt), question.answers, priority, best_by)
         scores = await self._engines.of(model).score(request)
         if any(map(math.isnan, scores.log_likelihoods)):
             raise BrokenWeights(model.id)
@@ -88,3 +110,19 @@ def decide(labels: Sequence[str], scores: Sequence[float], log_likelihoods: Sequ
         label_mass=min(1.0, math.fsum(map(math.exp, log_likelihoods))),
         margin=first - second,
     )
+
+
+def decide_best(labels: Sequence[str], values: Sequence[float], scores: Scores) -> Decision:
+    """`values` rank the labels; those of the bounded ones are what they are at most. Ties go to the first."""
+    best = max(values)
+    place = list(values).index(best)
+
+    def sums(numbers: Sequence[float]) -> Interval:
+        """Of what is known, and of all at their most."""
+        known = [number for place, number in enumerate(numbers) if place not in scores.bounded]
+        return math.fsum(known), math.fsum(numbers)
+
+    low, high = sums([math.exp(value - best) for value in values])
+    mass = sums([*map(math.exp, scores.log_likelihoods)])
+    bounds = Bounds(probability=(1 / high, 1 / low), label_mass=(min(1.0, mass[0]), min(1.0, mass[1])))
+    return Decision(labels[place], None, None, None, bounds)

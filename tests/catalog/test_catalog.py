@@ -1,16 +1,21 @@
 """The catalog sees at the next look-up whatever came, went or was replaced, and reads nothing anew when nothing did."""
 
+import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from app.catalog import catalog as module
+from app.catalog.adapter_files import CONFIG, WEIGHTS
 from app.catalog.cards import CARD_FILE, Card, write_card
 from app.catalog.catalog import Catalog
-from app.errors import UnknownModel
+from app.errors import Unavailable, UnknownModel
+from tests.models import make_adapter, make_tiny_general
 
 
 def put(root: Path, name: str, version: int = 1) -> Path:
@@ -61,3 +66,51 @@ def test_nothing_is_listed_again_while_nothing_changes(tmp_path: Path, monkeypat
     first = catalog.find("claims")
     monkeypatch.setattr(module, "_folders", lambda roots: pytest.fail("listed again"))
     assert catalog.find("claims") is first
+
+
+# ---- Adapters
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    make_tiny_general(tmp_path)
+    make_adapter(tmp_path, Catalog([tmp_path]).find("general"), "claims", seed=1, r=4)
+    return tmp_path
+
+
+def spoil_config(folder: Path, **values: object) -> None:
+    config = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps(config | values))
+
+
+def of_another_base(folder: Path) -> None:
+    """Valid in itself, and its base has fewer layers."""
+    tensors = {name.replace("layers.1.", "layers.9."): value for name, value in load_file(folder / WEIGHTS).items()}
+    save_file(tensors, folder / WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda folder: spoil_config(folder, r=5), "where rank 5 and the base need"),
+        (lambda folder: spoil_config(folder, use_dora=True), "it uses use_dora"),
+        (of_another_base, "the base has no layer model.layers.9"),
+        (lambda folder: (folder / CONFIG).unlink(), "adapter_config.json is missing"),
+        (lambda folder: (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:-7]), "is not whole"),
+        (lambda folder: (folder / WEIGHTS).write_bytes(b"\x80\x02}q\x00."), "cannot be read"),  # a pickle
+    ],
+)
+def test_a_bad_adapter_is_named_with_its_reason_before_anyone_asks_it(
+    shelf: Path, spoil: Callable[[Path], object], says: str
+) -> None:
+    catalog = Catalog([shelf])
+    assert catalog.find("claims").base is not None
+    spoil(shelf / "claims")
+    os.utime(shelf / "claims" / CARD_FILE)
+    assert names(catalog) == ["general@1"]
+    (reason,) = catalog.broken.values()
+    assert says in reason
+    for name in ("claims", "claims@1"):
+        with pytest.raises(Unavailable, match="is there and cannot be served") as refused:
+            catalog.find(name)
+        assert says in refused.value.message

@@ -11,9 +11,10 @@ from starlette.testclient import TestClient
 from app.catalog.catalog import Catalog
 from app.catalog.prompts import as_messages, classification_prompt
 from app.database.tables import Classification
-from app.engines.base import ScoreRequest
+from app.engines.base import ScoreRequest, Scores
 from app.engines.fake import FakeEngine
 from app.inference.labels import Question
+from app.inference.scoring import decide_best
 from app.inference.tasks import TaskPrompt
 from app.settings import Settings
 from tests.fakes import FallingEngine, serve_with
@@ -236,3 +237,39 @@ def test_labels_are_compared_as_asked_and_the_log_tells_how(client: TestClient, 
 def test_scoring_is_not_for_generated_answers(client: TestClient) -> None:
     error = refused(client, 422, model="general", input="a", labels=LABELS, mode="generate", scoring="mean")
     assert error["param"] == "scoring"
+
+
+# ---- Only the best label
+
+
+@pytest.mark.parametrize("scoring", ["sum", "mean", "calibrated"])
+def test_only_the_best_label_comes_with_bounds_that_hold_and_is_logged(client: TestClient, rows: Rows, scoring: str) -> None:
+    asked = {"model": "general", "input": "a pipe burst", "labels": LABELS, "scoring": scoring}
+    (whole,) = classify(client, **asked)
+    (best,) = classify(client, **asked, probabilities=False)
+
+    assert best["label"] == whole["label"]
+    assert [best[name] for name in ("probabilities", "label_mass", "margin")] == [None] * 3
+    low, high = best["bounds"]["probability"]
+    assert low - 1e-9 <= whole["probabilities"][best["label"]] <= high + 1e-9
+    low, high = best["bounds"]["label_mass"]
+    assert low - 1e-9 <= whole["label_mass"] <= high + 1e-9
+    assert whole["bounds"] is None
+    logged = {row.bounds is not None: row for row in rows(client, Classification)}
+    assert logged[True].bounds == best["bounds"]
+    assert logged[True].probabilities is None
+    assert logged[False].label_mass == whole["label_mass"]
+
+
+def test_what_was_not_computed_widens_the_bounds() -> None:
+    scores = Scores([math.log(0.6), math.log(0.1), math.log(0.2)], [1, 1, 1], 5, 0.0, 0.0, bounded=frozenset({2}))
+    decision = decide_best(LABELS, scores.log_likelihoods, scores)
+    assert decision.label == "water"
+    assert decision.bounds is not None
+    assert decision.bounds.probability == pytest.approx((0.6 / 0.9, 0.6 / 0.7))
+    assert decision.bounds.label_mass == pytest.approx((0.7, 0.9))
+
+
+def test_a_generated_answer_has_no_probabilities_to_leave_out(client: TestClient) -> None:
+    error = refused(client, 422, model="general", input="x", labels=LABELS, mode="generate", probabilities=False)
+    assert error["param"] == "probabilities"

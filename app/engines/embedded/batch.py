@@ -4,6 +4,7 @@ A prompt is read in chunks, as many a step as there is room for, behind what the
 only.
 """
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,9 +22,11 @@ from app.engines.embedded.prefix import PrefixCache
 from app.engines.embedded.row import Row
 from app.engines.embedded.sampling import draw, log_probabilities
 from app.engines.embedded.scoring import Branch, add_up
+from app.engines.embedded.search import Search
 from app.errors import Unavailable, VersusError
 
 PARTS = 4  # so many long prompts share a step
+GIVE_UP = 4  # a search that has computed one of so many tokens of all labels scores them all instead
 MAX_LOGITS = 2**26  # numbers in one step's logits, where a request alone does not need more
 
 
@@ -58,6 +61,7 @@ class Reading:
     branches: deque[Branch] = field(default_factory=deque)  # labels that are still to be scored
     totals: Tensor | None = None  # [labels], float64
     prompt_logits: Tensor | None = None  # [1, vocabulary], those of the prompt's last token
+    search: Search | None = None  # for the best label, where only that is wanted
 
     @property
     def left(self) -> int:
@@ -75,6 +79,7 @@ class _Share:
 
     reading: Reading
     chunks: list[tuple[int, int, int]] = field(default_factory=list)  # first token, tokens, first logits
+    searched: tuple[int, int] | None = None  # first logits, how many
     branches: list[tuple[Branch, int]] = field(default_factory=list)
 
 
@@ -140,6 +145,16 @@ class Batch:
 
     def add_score(self, job: Score, slot: int) -> None:
         reading = self._read(job, slot, job.age_ms(), None)
+        tree = job.tree
+        if job.best_by is None:
+            self._score_all(reading, job)
+        else:
+            reading.search = Search(tree.root, tree.end, tree.sizes, job.best_by)
+            self._kv.make_room(_reach(job))
+
+    def _score_all(self, reading: Reading, job: Score) -> None:
+        """Every label; a search that goes astray ends in this too."""
+        reading.search = None
         reading.branches.extend(job.tree.branches)
         reading.totals = torch.zeros(len(job.tree.sizes), dtype=torch.float64)
 
@@ -207,9 +222,11 @@ class Batch:
         shares = [_Share(reading) for reading in self._readings]
         for share, part in zip(shares, parts, strict=True):
             self._take_chunks(plan, share, budget, part)
-            if not share.reading.left:
+            if share.reading.search is not None:
+                _take_search(plan, share, share.reading.search, budget)
+            elif not share.reading.left:
                 _take_branches(plan, share, budget)
-        return [share for share in shares if share.chunks or share.branches]
+        return [share for share in shares if share.chunks or share.branches or share.searched]
 
     def _take_chunks(self, plan: Plan, share: _Share, budget: Budget, most: int) -> None:
         reading = share.reading
@@ -241,7 +258,17 @@ class Batch:
                 self._begin(reading, reading.row, last, drawing)
                 return
             reading.prompt_logits = logits[last : last + 1].clone()
-        if isinstance(job, Score):
+            if reading.search is not None:
+                reading.search.begin(logits[last])
+        if isinstance(job, Score) and reading.search is not None:
+            if share.searched:
+                first, count = share.searched
+                reading.search.take(logits[first : first + count])
+            if reading.search.found is not None:
+                self._tell_best(reading, job, reading.search, reading.search.found)
+            elif reading.search.computed * GIVE_UP > cost(job, whole=True):
+                self._score_all(reading, job)
+        elif isinstance(job, Score):
             for branch, first in share.branches:
                 assert reading.prompt_logits is not None
                 assert reading.totals is not None
@@ -311,18 +338,28 @@ class Batch:
 
     def _tell_scores(self, reading: Reading, job: Score) -> None:
         assert reading.totals is not None
+        self._tell(reading, job, reading.totals.tolist(), frozenset())
+
+    def _tell_best(self, reading: Reading, job: Score, search: Search, found: int) -> None:
+        if math.isfinite(search.known[found]):
+            labels = range(len(job.tree.sizes))
+            self._tell(reading, job, search.bounds(), frozenset(labels) - search.known.keys())
+        else:
+            self._tell(reading, job, [math.nan], frozenset())
+
+    def _tell(self, reading: Reading, job: Score, totals: list[float], bounded: frozenset[int]) -> None:
         self._readings.remove(reading)
-        self._kv.give_back(reading.place, reading.done)
-        if not reading.totals.isfinite().all():
+        self._kv.give_back(reading.place, _reach(job))
+        if not all(map(math.isfinite, totals)):
             self._send(job, Unavailable(f"{job.model.id} computed a score that is not a number; load another version."))
             return
-        total = job.age_ms()
-        self._send(job, Scores(reading.totals.tolist(), job.tree.sizes, len(job.prompt), reading.queue_ms, total))
+        scores = Scores(totals, job.tree.sizes, len(job.prompt), reading.queue_ms, job.age_ms(), bounded)
+        self._send(job, scores)
 
     def _drop_cancelled(self) -> None:
         for reading in [one for one in self._readings if one.job.cancelled]:
             self._readings.remove(reading)
-            self._kv.give_back(reading.place, reading.done)
+            self._kv.give_back(reading.place, _reach(reading.job))
         for row in self._rows:
             row.done = row.done or row.job.cancelled
         self._drop_done()
@@ -334,14 +371,35 @@ class Batch:
         self._rows = [row for row in self._rows if not row.done]
 
 
-def cost(job: Generate | Score) -> int:
-    """Tokens that a request brings into the batch, label tokens included."""
-    labels = sum(len(branch.tokens) for branch in job.tree.branches) if isinstance(job, Score) else 0
-    return len(job.prompt) + labels
+def cost(job: Generate | Score, *, whole: bool = False) -> int:
+    """Tokens that a request brings into the batch, label tokens included; a search most often takes one way down its tree."""
+    if not isinstance(job, Score):
+        return len(job.prompt)
+    labels = sum(len(branch.tokens) for branch in job.tree.branches)
+    return len(job.prompt) + (labels if whole or job.best_by is None else min(labels, job.tree.longest))
+
+
+def _reach(job: Generate | Score) -> int:
+    """Tokens that may be written to the cache before an answer begins."""
+    return len(job.prompt) + (job.tree.longest if isinstance(job, Score) else 0)
 
 
 def _cost(reading: Reading) -> int:
+    if reading.search is not None:
+        return cost(reading.job) - reading.done
     return reading.left + sum(len(branch.tokens) for branch in reading.branches)
+
+
+def _take_search(plan: Plan, share: _Share, search: Search, budget: Budget) -> None:
+    """The next tokens of a search, once the prompt's logits have told where it begins."""
+    reading = share.reading
+    if reading.left or share.chunks:
+        return
+    prompt, vocabulary = len(reading.job.prompt), reading.job.codec.vocabulary
+    if not budget.take(tokens=search.wants, logits=search.wants * vocabulary):
+        return
+    stay, ids, wanted = search.step()
+    share.searched = plan.add_chunk(ids, reading.slot, reading.place, before=prompt + stay, keep=wanted), wanted
 
 
 def _take_branches(plan: Plan, share: _Share, budget: Budget) -> None:

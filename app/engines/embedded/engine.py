@@ -108,7 +108,7 @@ class EmbeddedEngine:
         tree = codec.tree(tuple(request.labels))
         prompt = await self._prompt_ids(codec, request.prompt)
         _check_context(request.model, codec, len(prompt), answer=tree.longest)
-        job = Score(request.model, codec, prompt, tree, began=began, batch=request.priority == "batch")
+        job = Score(request.model, codec, prompt, tree, request.best_by, began=began, batch=request.priority == "batch")
         async with self._used(request.model):
             return cast(Scores, await self._ask(job))
 

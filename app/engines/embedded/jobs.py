@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.catalog.catalog import ModelVersion
-from app.engines.base import Event, Sampling
+from app.engines.base import Event, Ranking, Sampling
 from app.engines.embedded.codec import Codec
 from app.engines.embedded.grammar import Constraint
 from app.engines.embedded.scoring import LabelTree
@@ -70,6 +70,7 @@ class Score(_Promise):
     codec: Codec
     prompt: list[int]
     tree: LabelTree
+    best_by: Ranking | None = None  # only the label that ranks highest is wanted
 
 
 @dataclass(eq=False)

@@ -3,10 +3,7 @@
 An adapter is read from PEFT's layout (adapter_config.json, adapter_model.safetensors) and checked whole before it is used.
 """
 
-import json
-import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,38 +11,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from app.catalog.adapter_files import WEIGHTS, BadAdapter, LayerUpdate, layer_updates
 from app.catalog.catalog import ModelVersion
 from app.engines.embedded.fused import FusedLlama, Packed
 from app.engines.embedded.network import Network
 from app.engines.embedded.plan import Plan
 from app.errors import Unavailable
-
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-
-# Keys of PEFT's config that change nothing in what is computed, or that we read.
-READ = {"r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "peft_type", "bias", "init_lora_weights"}
-HARMLESS = {
-    "auto_mapping",
-    "base_model_name_or_path",
-    "revision",
-    "task_type",
-    "inference_mode",
-    "peft_version",
-    "target_modules",  # the weights tell
-    "exclude_modules",
-    "layers_to_transform",
-    "layers_pattern",
-    "lora_dropout",
-    "qalora_group_size",  # of use_qalora, which is refused
-    "megatron_core",  # of megatron_config, which is refused
-    "ensure_weight_tying",
-}
-# Initialisations that change the base's weights, which other variants share.
-CHANGES_BASE = {"pissa", "olora", "corda", "loftq", "lora_ga"}
-
-TENSOR = re.compile(
-    r"base_model\.model\.(?P<module>.+)\.lora_(?:(?P<half>[AB])(?:\.default)?\.weight|embedding_(?P<column>[AB])(?:\.default)?)"
-)
 
 Halves = tuple[Tensor, Tensor]  # A [rank, in], B [out, rank] times the scale
 
@@ -228,85 +199,35 @@ class Adapters:
 
 def read_adapter(variant: ModelVersion, module: nn.Module) -> dict[str, Halves]:
     """The update of each adapted layer by the layer's name. Raises Unavailable with the reason."""
-    config = _read_config(variant)
-    halves: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in _read_weights(variant).items():
-        match = TENSOR.fullmatch(name)
-        if match is None:
-            raise _bad(variant, f"{WEIGHTS} holds {name}, which is no LoRA update; serve it as a full model")
-        halves.setdefault(match["module"], {})[match["half"] or match["column"]] = tensor
-    if not halves:
-        raise _bad(variant, f"{WEIGHTS} is empty")
-    head = module.get_output_embeddings()  # type: ignore[operator]
-    return {name: _checked(variant, name, found, config, module, head) for name, found in halves.items()}
+    try:
+        updates = layer_updates(variant.folder, lambda layer, _: _sizes_in(module, layer))
+        tensors: dict[str, Tensor] = load_file(variant.folder / WEIGHTS)
+        return {layer: _halves(layer, update, tensors) for layer, update in updates.items()}
+    except BadAdapter as error:
+        raise _bad(variant, str(error)) from error
+    except (OSError, SafetensorError) as error:
+        raise _bad(variant, f"{WEIGHTS} cannot be read ({error})") from error
 
 
-def _checked(
-    variant: ModelVersion, name: str, found: Mapping[str, Tensor], config: Mapping[str, Any], module: nn.Module, head: object
-) -> Halves:
+def _sizes_in(module: nn.Module, name: str) -> tuple[int, int]:
+    """What the layer takes and gives; raises BadAdapter."""
     try:
         layer = module.get_submodule(name)
     except AttributeError:
-        raise _bad(variant, f"the base has no layer {name}") from None
+        raise BadAdapter(f"the base has no layer {name}") from None
     layer = layer.layer if isinstance(layer, Adapted) else layer
     if not isinstance(layer, nn.Linear | nn.Embedding):
-        raise _bad(variant, f"{name} is a {type(layer).__name__}, and only linear layers and embeddings are adapted here")
-    if layer is head:
-        raise _bad(variant, f"it adapts the output layer {name}; train it without, or serve it as a full model")
-    if set(found) != {"A", "B"}:
-        raise _bad(variant, f"{name} has only one half of its update")
-    a, b = found["A"].float(), found["B"].float()
-    rank = _by_pattern(name, config.get("rank_pattern"), config["r"])
-    taken, given = sizes(layer)
-    wanted = ((rank, taken), (given, rank))
-    if (a.shape, b.shape) != wanted:
-        raise _bad(variant, f"{name} has shapes {(*a.shape,)} and {(*b.shape,)} where rank {rank} and the base need {wanted}")
+        raise BadAdapter(f"{name} is a {type(layer).__name__}, and only linear layers and embeddings are adapted here")
+    if layer is module.get_output_embeddings():  # type: ignore[operator]
+        raise BadAdapter(f"it adapts the output layer {name}; train it without, or serve it as a full model")
+    return sizes(layer)
+
+
+def _halves(layer: str, update: LayerUpdate, tensors: Mapping[str, Tensor]) -> Halves:
+    a, b = tensors[update.a].float(), tensors[update.b].float()
     if not (a.isfinite().all() and b.isfinite().all()):
-        raise _bad(variant, f"{name} holds numbers that are not finite")
-    alpha = _by_pattern(name, config.get("alpha_pattern"), config["lora_alpha"])
-    return a, b * (alpha / (rank**0.5 if config.get("use_rslora") else rank))
-
-
-def _by_pattern(name: str, patterns: Mapping[str, Any] | None, default: Any) -> Any:
-    """As PEFT looks them up: the first pattern that matches the end of the layer's name."""
-    for pattern, value in (patterns or {}).items():
-        if re.match(rf"(.*\.)?({pattern})$", name):
-            return value
-    return default
-
-
-def _read_config(variant: ModelVersion) -> dict[str, Any]:
-    path = variant.folder / CONFIG
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise _bad(variant, f"{CONFIG} is missing") from None
-    except (OSError, ValueError) as error:
-        raise _bad(variant, f"{CONFIG} cannot be read ({error})") from error
-    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
-        raise _bad(variant, f"{CONFIG} describes no LoRA adapter")
-    if not isinstance(config.get("r"), int) or not isinstance(config.get("lora_alpha"), int | float):
-        raise _bad(variant, f"{CONFIG} names no rank r and lora_alpha")
-    if config.get("bias", "none") != "none":
-        raise _bad(variant, "it trains biases (bias), which other variants share; serve it as a full model")
-    init = config.get("init_lora_weights")
-    if isinstance(init, str) and init.lower().startswith(tuple(CHANGES_BASE)):
-        raise _bad(variant, f"its initialisation {init!r} changes the base's weights; convert it to plain LoRA first")
-    for key, value in config.items():
-        if key not in READ | HARMLESS and value not in (None, False, [], {}):
-            raise _bad(variant, f"it uses {key}, which is not served beside other variants; serve it as a full model")
-    return config
-
-
-def _read_weights(variant: ModelVersion) -> dict[str, Tensor]:
-    path: Path = variant.folder / WEIGHTS
-    try:
-        tensors: dict[str, Tensor] = load_file(path)
-    except FileNotFoundError:
-        raise _bad(variant, f"{WEIGHTS} is missing") from None
-    except (OSError, SafetensorError) as error:
-        raise _bad(variant, f"{WEIGHTS} cannot be read ({error})") from error
-    return tensors
+        raise BadAdapter(f"{layer} holds numbers that are not finite")
+    return a, b * update.scale
 
 
 def _bad(variant: ModelVersion, reason: str) -> Unavailable:

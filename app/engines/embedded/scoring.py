@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from app.engines.embedded.search import Node, grow
+
 MAX_NODES = 512  # of one branch: its mask has nodes x nodes entries
 NORM_ROWS = 64  # at a time: memory that is used again costs less than new memory
 
@@ -32,10 +34,13 @@ class Branch:
 
 @dataclass(frozen=True)
 class LabelTree:
-    """All labels; `sizes` are their token counts without the end."""
+    """All labels, in branches to be computed whole, and from `root` the same tree to be searched. `sizes` are the labels' token
+    counts without the end."""
 
     branches: tuple[Branch, ...]
     sizes: tuple[int, ...]
+    root: Node
+    end: int
 
     @property
     def longest(self) -> int:
@@ -53,7 +58,7 @@ def plant(labels: Sequence[list[int]], end: int) -> LabelTree:
             size = 0
         groups[-1].append(i)
         size += len(labels[i])
-    return LabelTree(tuple(_branch(group, labels, end) for group in groups), tuple(map(len, labels)))
+    return LabelTree(tuple(_branch(group, labels, end) for group in groups), tuple(map(len, labels)), grow(labels), end)
 
 
 def _branch(group: list[int], labels: Sequence[list[int]], end: int) -> Branch:

@@ -9,10 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from app.catalog.adapter_files import CONFIG, WEIGHTS
 from app.catalog.catalog import Catalog, ModelVersion
 from app.engines.embedded.engine import EmbeddedEngine
-from app.engines.embedded.lora import CONFIG, WEIGHTS, Adapters
-from app.engines.embedded.network import Network, Plan
+from app.engines.embedded.lora import Adapters
+from app.engines.embedded.network import Network
+from app.engines.embedded.plan import Plan
 from app.engines.embedded.weights import load_network
 from app.errors import Unavailable
 from tests.engines.embedded.conftest import ask, plain_model, run_own

@@ -11,7 +11,8 @@ import pytest
 from app.catalog.catalog import Catalog, ModelVersion
 from app.engines.base import GenerateRequest, Piece, Sampling, ScoreRequest
 from app.engines.embedded.engine import EmbeddedEngine
-from app.engines.embedded.network import Network, Plan
+from app.engines.embedded.network import Network
+from app.engines.embedded.plan import Plan
 from app.errors import Overloaded, Unavailable
 from tests.engines.embedded.conftest import ask, own_settings, run_own
 
@@ -183,7 +184,7 @@ def test_a_score_does_not_wait_for_a_long_answer(catalog: Catalog, steps: Steps)
         assert [step for step in steps.seen[begun:] if step[1]] == [(1, 2), (1, 2)]  # beside the running row
         assert len((await answer).tokens) == 200
 
-    run_own(story)
+    run_own(story, lookahead=False)
 
 
 def test_more_rows_than_the_batch_holds_take_turns(catalog: Catalog, steps: Steps) -> None:
@@ -195,7 +196,7 @@ def test_more_rows_than_the_batch_holds_take_turns(catalog: Catalog, steps: Step
         assert [len(answer.tokens) for answer in answers] == [3 + i for i in range(9)]
         assert max(rows for rows, _ in steps.seen) == 2
 
-    run_own(story, batch_rows=2)
+    run_own(story, batch_rows=2, lookahead=False)
 
 
 def test_prompts_of_a_step_stay_within_its_tokens_and_a_long_one_comes_in_chunks(catalog: Catalog, steps: Steps) -> None:

@@ -26,7 +26,7 @@ def demo(
         str | None, typer.Option(help="Of the custom model; by default claims, or with --data the file's name.")
     ] = None,
     method: Annotated[
-        Literal["auto", "lora", "full"] | None,
+        Literal["auto", "lora", "full", "instruct", "vocabulary", "scratch"] | None,
         typer.Option(help="By default lora, or with --data auto: each for a short while, then what validation prefers."),
     ] = None,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Wall clock that the training fits into.")] = None,

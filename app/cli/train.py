@@ -22,7 +22,10 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the variant; a name that exists gets a new version.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Name or id of the labelled texts (versus data list).")] = None,
-    method: Annotated[Literal["auto", "lora", "full"], typer.Option(help="auto takes what validation prefers.")] = "auto",
+    method: Annotated[
+        Literal["auto", "lora", "full", "instruct", "vocabulary", "scratch"],
+        typer.Option(help="auto takes lora or full, what validation prefers; scratch and vocabulary read the texts first."),
+    ] = "auto",
     base: Annotated[str, typer.Option(help="The model that it is made from.")] = "general",
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Wall clock that the training fits into.")] = None,
     url: Annotated[str, typer.Option(help="The service; empty means VERSUS_API_URL or http://host:port of the settings.")] = "",

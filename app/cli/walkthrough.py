@@ -157,7 +157,8 @@ async def _train(client: ServiceClient, body: Mapping[str, Any], console: Consol
         raise SetupError(f"The training {run['status']}: {run['error'] or 'see /v1/training-runs'}")
     model = await client.get(f"/v1/models/{run['model']}")
     how = "was made before by the same recipe" if done_before else "is made"
-    console.print(f"The custom model [bold]{run['model']}[/] {how}: {model['method']} from {model['parent']}.", highlight=False)
+    source = model["parent"] or "the texts alone"
+    console.print(f"The custom model [bold]{run['model']}[/] {how}: {model['method']} from {source}.", highlight=False)
     return str(run["model"])
 
 

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from app.catalog.cards import TrainedTask
 from app.catalog.prompts import as_messages, short_answers, trained_prompt
 from app.errors import Unprocessable
+from app.training import instruct
 from app.training.loop import Batch
 from app.training.score import Case
 
@@ -59,16 +60,23 @@ def encode_task(
     *,
     context: int,
     balance: float,
+    instruct_seed: int | None = None,
 ) -> EncodedTask:
-    """Raises Unprocessable when there is nothing to learn from: no rows, one class, or no row that fits the context."""
+    """With `instruct_seed` the rows are asked as `instruct.py` does it, drawn by that seed, and `prompt` is not used.
+
+    Raises Unprocessable when there is nothing to learn from: no rows, one class, or no row that fits the context."""
     counts = Counter(label for _, label in rows["train"])
     if len(counts) < 2:
         raise Unprocessable(f"task {name!r} has {len(counts)} label(s) in its training rows; at least 2 are needed")
     if not rows["validation"]:
         raise Unprocessable(f"task {name!r} has no validation rows; the best weights are chosen on them")
     known_labels = tuple(label for label, _ in counts.most_common())
-    task = TrainedTask(name=name, prompt=prompt, labels=known_labels, answers=short_answers(known_labels))
-    labels = [tokenizer(answer, add_special_tokens=False)["input_ids"] for answer in task.answers]
+    if instruct_seed is None:
+        task = TrainedTask(name=name, prompt=prompt, labels=known_labels, answers=short_answers(known_labels))
+    else:
+        task = TrainedTask(name=name, prompt=instruct.template(known_labels), labels=known_labels)
+    draws = random.Random(instruct_seed)
+    labels = [tokenizer(task.answer(label), add_special_tokens=False)["input_ids"] for label in known_labels]
     place = {label: i for i, label in enumerate(task.labels)}
     mean = len(rows["train"]) / len(counts)
     weight = {label: (mean / count) ** balance for label, count in counts.items()}
@@ -77,10 +85,13 @@ def encode_task(
     for split in ("train", "validation"):
         # A label that training never saw cannot be answered; its validation rows say nothing about the weights.
         known = [row for row in rows[split] if row[1] in place]
-        turns = [
-            tokenizer.apply_chat_template(as_messages(trained_prompt(text, task)), tokenize=False, add_generation_prompt=True)
-            for text, _ in known
+        users = [
+            trained_prompt(text, task)
+            if instruct_seed is None or split == "validation"
+            else instruct.asked(text, label, known_labels, draws)
+            for text, label in known
         ]
+        turns = [tokenizer.apply_chat_template(as_messages(user), tokenize=False, add_generation_prompt=True) for user in users]
         prompts = tokenizer(turns, add_special_tokens=False)["input_ids"] if turns else []
         fitting = [
             Encoded(ids, [*labels[place[label]], tokenizer.eos_token_id], place[label], weight[label])

@@ -21,6 +21,8 @@ from app.catalog.digest import recipe_digest
 from app.errors import SetupError, Unprocessable
 from app.training import full, lora
 from app.training.data import EncodedTask, Plan, Row, encode_task
+from app.training.full import PROMPT_WEIGHT
+from app.training.ground import lay_ground
 from app.training.loop import Outcome, Schedule, ShouldStop, best_weights, seconds_per_step, train
 from app.training.progress import OnProgress, Progress
 from app.training.recipe import CODE, Recipe
@@ -103,36 +105,49 @@ class _Workshop:
         on_progress: OnProgress | None,
         should_stop: ShouldStop | None,
     ) -> None:
-        if base.card.method == "lora":
+        if base.card.method == "lora" and recipe.method != "scratch":
             raise Unprocessable(
                 f"{base.id} is an adapter; make the variant from {base.card.parent}, which it stands on", param="base"
             )
         self._recipe, self._base, self._work = recipe, base, work
         self._on_progress, self._should_stop = on_progress, should_stop
-        self._tokenizer = AutoTokenizer.from_pretrained(base.folder)
+        self._rows = rows_by_task
+        self._context = recipe.context if recipe.method == "scratch" else base.card.context
+        self._began = time.time()
+        self._last: Progress | None = None
+        self._stand_on(base.folder)  # where rows cannot be learned from, that is told before hours of reading
+
+    def _stand_on(self, ground: Path) -> None:
+        """Begin with the tokenizer and the weights of a folder."""
+        self._ground = ground
+        self._tokenizer = AutoTokenizer.from_pretrained(ground)
         self._tasks = [
             encode_task(
                 self._tokenizer,
                 task.name,
-                recipe.template(task),
-                rows_by_task[task.name],
-                context=base.card.context,
-                balance=recipe.balance,
+                self._recipe.template(task),
+                self._rows[task.name],
+                context=self._context,
+                balance=self._recipe.balance,
+                instruct_seed=self._recipe.seed if self._recipe.method == "instruct" else None,
             )
-            for task in recipe.tasks
+            for task in self._recipe.tasks
         ]
-        self._began = time.time()
-        self._last: Progress | None = None
 
     def make(self, digest: str) -> tuple[Card, Path]:
         """Train and write everything but the card's final place."""
+        texts = [text for task in self._recipe.tasks for text, _ in self._rows[task.name]["train"]]
+        ground, reading = lay_ground(self._recipe, self._base, texts, self._work, self._tell("language"), self._should_stop)
+        if reading is not None:
+            self._stand_on(ground)
+            self._began = time.time() - reading.seconds  # also where the reading was done before a kill
         recipe = self._fit_to_minutes()
         race: dict[Contestant, float] = {}
         if recipe.method == "auto":
             race = self._race(recipe)
             winner = max(race, key=lambda method: race[method])
             recipe = self._with_the_time_left(recipe.for_method(winner), winner)
-        method: Contestant = "full" if recipe.method == "full" else "lora"
+        method: Contestant = "lora" if recipe.method == "lora" else "full"
         model, outcome = self._train(recipe, method, "train", STEP_CASES)
         part = self._work / "model"
         shutil.rmtree(part, ignore_errors=True)
@@ -143,26 +158,28 @@ class _Workshop:
         # What is measured is read back from the disk, as it will be served.
         self._say("measure")
         validation = self._measure(self._read_back(method, part))
+        from_nothing = recipe.method == "scratch"
         card = Card(
             name=recipe.name,
             kind="custom",
-            method=method,
+            method=method if recipe.method == "auto" else recipe.method,
             domain=recipe.domain or recipe.name,
-            summary=f"Made from {self._base.id} for {', '.join(task.task.name for task in self._tasks)}.",
-            licence=self._base.card.licence,
-            parent=self._base.id,
-            parent_digest=self._base.digest,
-            context=self._base.card.context,
+            summary=f"Made from {'its own text alone' if from_nothing else self._base.id} for "
+            f"{', '.join(task.task.name for task in self._tasks)}.",
+            licence="" if from_nothing else self._base.card.licence,
+            parent=None if from_nothing else self._base.id,
+            parent_digest=None if from_nothing else self._base.digest,
+            context=self._context,
             parameters=sum(weight.numel() for weight in model.parameters()),
             tasks=tuple(task.task for task in self._tasks),
-            sources=self._base.card.sources,
+            sources=() if from_nothing else self._base.card.sources,
             made=Made(
                 recipe_digest=digest,
                 recipe=self._recipe.model_dump(mode="json", exclude_none=True),
                 datasets=tuple(dict.fromkeys(task.dataset for task in self._recipe.tasks)),
                 created=datetime.now(UTC).replace(microsecond=0),
-                seconds=round(outcome.seconds, 1),
-                tokens=outcome.tokens,
+                seconds=round(outcome.seconds + (reading.seconds if reading else 0.0), 1),
+                tokens=outcome.tokens + (reading.tokens if reading else 0),
                 validation={
                     **validation,
                     **{f"race_{name}_macro_f1": round(value, 4) for name, value in race.items()},
@@ -215,13 +232,13 @@ class _Workshop:
             [row for task in self._tasks for row in task.train],
             epochs=recipe.epochs,
             batch_tokens=recipe.batch_tokens,
-            prompt_weight=recipe.prompt_weight,
+            prompt_weight=PROMPT_WEIGHT if recipe.prompt_weight is None else recipe.prompt_weight,
             pad=self._pad,
             seed=recipe.seed,
         )
 
     def _fresh(self, recipe: Recipe, method: Contestant) -> nn.Module:
-        model = AutoModelForCausalLM.from_pretrained(self._base.folder, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(self._ground, dtype=torch.float32)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             return lora.adapt(model, recipe) if method == "lora" else full.adapt(model, recipe)
@@ -278,7 +295,9 @@ class _Workshop:
             return recipe
         path = self._work / "epochs.json"
         if not path.exists():
-            methods: tuple[Contestant, ...] = ("lora", "full") if recipe.method == "auto" else (recipe.method,)
+            methods: tuple[Contestant, ...] = ("lora", "full")
+            if recipe.method != "auto":
+                methods = ("lora",) if recipe.method == "lora" else ("full",)
             seconds = {method: self._seconds_per_epoch(recipe, method) for method in methods}
             scoring = self._seconds_of_scoring(recipe)
             each = max(seconds.values()) + (RACE_SHARE * sum(seconds.values()) if len(methods) > 1 else 0.0)

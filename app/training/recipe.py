@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.catalog.cards import Name
 from app.errors import SetupError
 
-CODE = 3  # raise it when the same recipe would come to other weights
+CODE = 4  # raise it when the same recipe would come to other weights
 
-Method = Literal["auto", "lora", "full"]
+Method = Literal["auto", "lora", "full", "instruct", "vocabulary", "scratch"]
 TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$")]
 
 
@@ -53,7 +53,25 @@ class Options(BaseModel):
         description="LoRA: names of modules that are adapted; all-linear: every linear layer but the output; embeddings: the "
         "input embedding, which gives the words of the domain their own meaning",
     )
-    prompt_weight: float = Field(0.0, ge=0, le=1, description="what a token of the text counts for beside one of the label")
+    prompt_weight: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="what a token of the text counts for beside one of the label; empty means the method's own",
+    )
+    language_epochs: float = Field(
+        8.0, gt=0, le=1000, description="scratch, vocabulary: times that the texts are read before the task is learned"
+    )
+    language_share: float = Field(
+        0.35, gt=0, lt=1, description="scratch, vocabulary: share of the minutes that reading may take"
+    )
+    new_tokens: int = Field(500, ge=1, le=100_000, description="vocabulary: most words that become tokens")
+    vocabulary: int = Field(4096, ge=300, le=2**18, description="scratch: tokens of the new tokenizer")
+    context: int = Field(512, ge=32, le=2**17, description="scratch: most tokens, prompt and answer together")
+    hidden: int = Field(192, ge=16, le=2**14, description="scratch: width of the model")
+    layers: int = Field(6, ge=1, le=200, description="scratch: layers of the model")
+    heads: int = Field(6, ge=1, le=256, description="scratch: attention heads of a layer")
+    mlp: int = Field(512, ge=16, le=2**16, description="scratch: width inside a layer")
     balance: float = Field(0.3, ge=0, le=1, description="0: every row counts the same; 1: every label counts the same")
     validations: int = Field(
         5, ge=1, le=1000, description="how often validation is scored, spread evenly; the best weights stay"

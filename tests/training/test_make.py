@@ -17,11 +17,23 @@ from app.training.make import Rows, digest_of, find_made, make_variant
 from app.training.progress import Progress
 from app.training.recipe import Recipe, TaskRecipe
 
+SMALL = {
+    "language_epochs": 14.0,
+    "vocabulary": 400,
+    "context": 64,
+    "hidden": 32,
+    "layers": 2,
+    "heads": 2,
+    "mlp": 48,
+    "new_tokens": 12,
+}
 TASK = TaskRecipe(name="claims-type", dataset="claims")
 
 
 def recipe(method: str, **options: object) -> Recipe:
-    knobs = {"epochs": 3.0, "batch_tokens": 256, "validations": 2, "learning_rate": 1e-2, "prompt_weight": 0.1} | options
+    knobs = (
+        {"epochs": 3.0, "batch_tokens": 256, "validations": 2, "learning_rate": 1e-2, "prompt_weight": 0.1} | SMALL | options
+    )
     return Recipe.model_validate({"name": "claims", "method": method, "tasks": (TASK,)} | knobs)
 
 
@@ -29,7 +41,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(next(folder.glob("*.safetensors")))
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("method", ["lora", "full", "instruct", "vocabulary", "scratch"])
 def test_a_variant_appears_in_the_catalog_with_its_lineage(
     method: str, base: ModelVersion, models_root: Path, claims: Rows, tmp_path: Path
 ) -> None:
@@ -39,8 +51,11 @@ def test_a_variant_appears_in_the_catalog_with_its_lineage(
     variant = catalog.find("claims")
     assert catalog.broken == {}
     assert (variant.id, variant.folder, variant.card.method) == ("claims@1", folder, method)
-    assert (variant.card.parent, variant.card.parent_digest) == ("general@1", base.digest)
-    assert variant.card.tasks[0].prompt == "{input}"
+    assert (variant.card.parent, variant.card.parent_digest) == (
+        (None, None) if method == "scratch" else ("general@1", base.digest)
+    )
+    prompt = variant.card.tasks[0].prompt
+    assert (prompt == "{input}") if method != "instruct" else ("Labels: theft; fire; water damage" in prompt)
     assert variant.card.tasks[0].labels == ("theft", "fire", "water damage")  # the most frequent first
     assert variant.card.made.validation["claims-type_cases"] == 30
     assert not list((tmp_path / "work").iterdir())  # checkpoints are gone
@@ -65,7 +80,7 @@ def test_a_full_fine_tune_stands_alone_in_bfloat16(base: ModelVersion, claims: R
     assert (folder / "chat_template.jinja").read_text() == (base.folder / "chat_template.jinja").read_text()
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("method", ["lora", "full", "instruct", "vocabulary", "scratch"])
 def test_a_training_cut_off_twice_ends_with_the_weights_of_an_unbroken_one(
     method: str, base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,17 +89,19 @@ def test_a_training_cut_off_twice_ends_with_the_weights_of_an_unbroken_one(
     class Killed(BaseException):
         """Like SIGKILL: nothing of the training's own code runs after it."""
 
-    def kill_after(step: int):
+    def kill_after(stage: str, step: int):
         def watch(progress: Progress) -> None:
-            if progress.step == step:
+            if (progress.stage, progress.step) == (stage, step):
                 raise Killed
 
         return watch
 
     starts = []
-    for step in (13, 21):  # checkpoints are every 10 steps: work after the last one is lost and done again
+    first_stage, second = ("language", 13) if method in ("scratch", "vocabulary") else ("train", 21)
+    # Checkpoints are every 10 steps: work after the last one is lost and done again.
+    for place in ((first_stage, 13), ("train", second)):
         with pytest.raises(Killed):
-            make_variant(recipe(method), claims, base, tmp_path / "b", tmp_path / "work-b", on_progress=kill_after(step))
+            make_variant(recipe(method), claims, base, tmp_path / "b", tmp_path / "work-b", on_progress=kill_after(*place))
     broken = make_variant(
         recipe(method),
         claims,
@@ -94,7 +111,7 @@ def test_a_training_cut_off_twice_ends_with_the_weights_of_an_unbroken_one(
         on_progress=lambda progress: starts.append(progress.step),
     )
 
-    assert starts[0] == 21
+    assert starts[0] == second // 10 * 10 + 1
     first, second = weights(unbroken), weights(broken)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -1,0 +1,34 @@
+"""Instruction tuning: the variant is asked as a general model is, with instruction and label list, over all tasks of a domain.
+
+It answers in labels that it is given, new ones included, where the other methods know their own only.
+"""
+
+import random
+from collections.abc import Sequence
+
+from app.catalog.prompts import DEFAULT_INSTRUCTION, classification_prompt
+
+# One of them is drawn for each row; what is measured and served is the default.
+INSTRUCTIONS = (
+    DEFAULT_INSTRUCTION,
+    "Which of the labels describes the text?",
+    "Read the text and answer with the label that it belongs to.",
+    "Classify the text.",
+    "Pick the right category for this text from the list.",
+    "Say what the text is about, in one of the given labels.",
+)
+SOME_LABELS = 0.5  # of the rows show only some of the labels
+
+
+def template(labels: Sequence[str]) -> str:
+    """The user turn of a task as it is served, with {input} for the text."""
+    return classification_prompt("{input}", labels)
+
+
+def asked(text: str, label: str, labels: Sequence[str], draws: random.Random) -> str:
+    """The user turn of a training row: any wording, labels in any order, all of them or some with the right one."""
+    shown = [*labels]
+    if len(shown) > 2 and draws.random() < SOME_LABELS:
+        others = [one for one in shown if one != label]
+        shown = [label, *draws.sample(others, draws.randint(1, len(others)))]
+    return classification_prompt(text, draws.sample(shown, len(shown)), instruction=draws.choice(INSTRUCTIONS))

@@ -24,6 +24,7 @@ from app.training.data import EncodedTask, Plan, Row, encode_task
 from app.training.full import PROMPT_WEIGHT
 from app.training.ground import lay_ground
 from app.training.loop import Outcome, Schedule, ShouldStop, best_weights, seconds_per_step, train
+from app.training.model_card import model_card
 from app.training.progress import OnProgress, Progress
 from app.training.recipe import CODE, Recipe
 from app.training.score import Quality, quality
@@ -348,6 +349,7 @@ def _put_in_place(card: Card, part: Path, out_root: Path) -> Path:
     while True:
         taken = [int(path.name) for path in home.iterdir() if path.name.isdigit()]
         card = card.model_copy(update={"version": max(taken, default=0) + 1})
+        (staged / "README.md").write_text(model_card(card), encoding="utf-8")
         write_card(card, staged / CARD_FILE)
         target = home / str(card.version)
         try:

@@ -67,7 +67,12 @@ def test_a_variant_appears_in_the_catalog_with_its_lineage(
 def test_lora_is_saved_beside_its_base_in_the_layout_of_peft(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
     folder = make_variant(recipe("lora"), claims, base, tmp_path / "made", tmp_path / "work")
 
-    assert {path.name for path in folder.iterdir()} == {"adapter_config.json", "adapter_model.safetensors", "card.toml"}
+    assert {path.name for path in folder.iterdir()} == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "card.toml",
+        "README.md",
+    }
     assert '"base_model_name_or_path": "general@1"' in (folder / "adapter_config.json").read_text()
     assert all("lora_" in name for name in weights(folder))
 

@@ -1,0 +1,75 @@
+"""A variant's card for people: what it is for, what it came from, how good it was, and where not to trust it."""
+
+from scipy.stats import binomtest
+
+from app.catalog.cards import Card
+
+_HOW = {
+    "lora": "LoRA: small updates beside the base's weights, which stay as they are",
+    "full": "full fine-tuning: every weight of a copy of the base moved",
+    "instruct": "instruction tuning: a full fine-tune on prompts with instruction and label list, in many wordings",
+    "vocabulary": "words of the domain became tokens, the texts were read, then a full fine-tune",
+    "scratch": "a tokenizer and a model of the training texts alone, then the task",
+}
+
+
+def model_card(card: Card) -> str:
+    """Markdown."""
+    made = card.made
+    tasks = "\n".join(
+        f"- `{task.name}`: one of {len(task.labels)} labels: {', '.join(task.labels[:8])}{', …' * (len(task.labels) > 8)}"
+        for task in card.tasks
+    )
+    measured = "\n".join(_row(card, task.name) for task in card.tasks)
+    left_out = int(made.validation.get("rows_left_out", 0))
+    others = ", unless a prompt lists them" if card.method == "instruct" else ""
+    sources = "\n".join(f"- {source}" for source in card.sources) or "- none beyond the datasets above"
+    return f"""# {card.id}
+
+{card.summary} {card.parameters / 1e6:.2f} million parameters, {card.context:,} tokens of context.
+
+## Intended use
+{tasks}
+
+It answers these questions for texts like those it was trained on ({card.domain}), for people who first check it with a
+benchmark on their own cases. A decision about a person or money should not rest on it alone.
+
+## How it was made
+| | |
+|---|---|
+| method | {_HOW.get(card.method, card.method)} |
+| base | {card.parent or "none"} |
+| datasets | {", ".join(made.datasets)} |
+| tokens seen, repeats counted | {made.tokens or 0:,} |
+| time | {made.seconds or 0:,.0f} s |
+| recipe | SHA-256 {made.recipe_digest[:16]}…, whole in `card.toml` |
+| licence of the base | {card.licence or "none applies"} |
+
+## Measured on validation
+| task | accuracy (95 % interval) | macro-F1 | cases |
+|---|---|---|---|
+{measured}
+
+The weights were chosen on these cases, so the numbers flatter; a benchmark on test cases tells what to expect.
+
+## Limits
+- It knows the labels above and no others{others}; a text that fits none still gets one.
+- {_rows_left_out(left_out)}
+- Other languages, other kinds of text and later times than the training's were not tried.
+
+## Sources of the base
+{sources}
+"""
+
+
+def _row(card: Card, task: str) -> str:
+    found = card.made.validation
+    accuracy, cases = found[f"{task}_accuracy"], int(found[f"{task}_cases"])
+    interval = binomtest(round(accuracy * cases), cases).proportion_ci(method="wilson")
+    return f"| {task} | {accuracy:.3f} [{interval.low:.2f}-{interval.high:.2f}] | {found[f'{task}_macro_f1']:.3f} | {cases:,} |"
+
+
+def _rows_left_out(count: int) -> str:
+    if not count:
+        return "Every row fitted its context."
+    return f"{count:,} rows were longer than its context and were left out: nothing is known of such texts."

@@ -1,0 +1,46 @@
+"""What a person reads of a variant: its purpose, its origin, its numbers with intervals, its limits."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app.catalog.cards import Card, Made, TrainedTask
+from app.training.model_card import model_card
+
+
+def card(**more: object) -> Card:
+    validation = {"desk_accuracy": 0.9, "desk_macro_f1": 0.8123, "desk_cases": 100, "rows_left_out": 0}
+    made = Made(
+        recipe_digest="ab" * 32,
+        datasets=("ds_1",),
+        created=datetime(2026, 11, 25, tzinfo=UTC),
+        seconds=61.0,
+        tokens=12345,
+        validation=validation | {"rows_left_out": more.pop("left_out", 0)},  # type: ignore[dict-item]
+    )
+    task = TrainedTask(name="desk", labels=tuple(f"label {n}" for n in range(10)))
+    told = {"name": "desk", "version": 3, "kind": "custom", "method": "lora", "parent": "general@1", "parameters": 5_000_000}
+    return Card.model_validate(told | {"tasks": (task,), "made": made} | more)
+
+
+def test_the_card_tells_purpose_origin_and_numbers_with_their_interval() -> None:
+    text = model_card(card())
+    assert text.startswith("# desk@3\n")
+    assert "one of 10 labels: label 0, label 1" in text
+    assert "label 9" not in text  # the first say what it is about
+    assert "| desk | 0.900 [0.83-0.94] | 0.812 | 100 |" in text  # Wilson's interval of 90 of 100
+    for said in ("general@1", "ds_1", "12,345", "61 s", "abababababababab"):
+        assert said in text
+    assert "Every row fitted its context." in text
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"method": "scratch", "parent": None}, "| base | none |"),
+        ({"method": "instruct"}, "no others, unless a prompt lists them"),
+        ({"left_out": 1234}, "1,234 rows were longer than its context"),
+    ],
+)
+def test_what_sets_a_variant_apart_is_said(more: dict[str, object], says: str) -> None:
+    assert says in model_card(card(**more))

@@ -9,10 +9,8 @@ from threading import Lock
 
 from app.catalog.adapter_files import problem_with
 from app.catalog.cards import CARD_FILE, Card, read_card
-from app.catalog.digest import model_digest, remote_digest, weight_bytes
+from app.catalog.digest import TICK_NS, model_digest, remote_digest, weight_bytes
 from app.errors import SetupError, Unavailable, UnknownModel
-
-TICK_NS = 50_000_000
 
 
 @dataclass(frozen=True)

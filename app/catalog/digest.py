@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+import time
+from functools import lru_cache
 from pathlib import Path
+
+TICK_NS = 50_000_000  # file systems tell time in ticks: a change within one may look like none
 
 # Files that decide what the model computes; everything else in the folder (card, notes) may change without a new identity.
 WEIGHTS = ("*.safetensors",)
@@ -26,10 +30,23 @@ def model_digest(folder: Path, base_digest: str | None) -> str:
         raise FileNotFoundError(f"{folder} holds no .safetensors weights")
     digest = hashlib.sha256((base_digest or "").encode())
     for path in [*weights, *(folder / name for name in MEANING if (folder / name).is_file())]:
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256")
-        digest.update(path.name.encode() + b"\0" + content.digest())
+        digest.update(path.name.encode() + b"\0" + _content(path))
     return digest.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    """SHA-256 of a file, read again only when it changed: weights are large, and a catalog is read anew with each new model."""
+    stat = path.stat()
+    settled = max(stat.st_mtime_ns, stat.st_ctime_ns) < time.time_ns() - TICK_NS
+    return (_known_content if settled else _read)(path, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size)
+
+
+def _read(path: Path, *_stat: int) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+_known_content = lru_cache(maxsize=10_000)(_read)
 
 
 def remote_digest(url: str, model: str) -> str:

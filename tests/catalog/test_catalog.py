@@ -11,6 +11,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from app.catalog import catalog as module
+from app.catalog import digest
 from app.catalog.adapter_files import CONFIG, WEIGHTS
 from app.catalog.cards import CARD_FILE, Card, write_card
 from app.catalog.catalog import Catalog
@@ -66,6 +67,20 @@ def test_nothing_is_listed_again_while_nothing_changes(tmp_path: Path, monkeypat
     first = catalog.find("claims")
     monkeypatch.setattr(module, "_folders", lambda roots: pytest.fail("listed again"))
     assert catalog.find("claims") is first
+
+
+def test_weights_are_read_again_only_when_they_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = put(tmp_path, "claims")
+    before = Catalog([tmp_path]).find("claims").digest
+    time.sleep(2 * digest.TICK_NS / 1e9)
+    assert Catalog([tmp_path]).find("claims").digest == before  # remembered from here
+    reads: list[Path] = []
+    plain = Path.open
+    monkeypatch.setattr(Path, "open", lambda self, *rest, **more: reads.append(self) or plain(self, *rest, **more))
+    assert Catalog([tmp_path]).find("claims").digest == before
+    assert folder / "model.safetensors" not in reads
+    (folder / "model.safetensors").write_bytes(b"WEIGHTS")  # of the same length
+    assert Catalog([tmp_path]).find("claims").digest != before
 
 
 # ---- Adapters

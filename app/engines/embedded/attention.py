@@ -125,14 +125,14 @@ def _attend_for_transformers(
 
 
 @cache
-def may_share(heads: int, size: int, threads: int) -> bool:
-    """Whether rows that attend together get the bits that each gets alone, with so many key heads and so many threads."""
+def may_share(heads: int, queries: int, size: int, threads: int) -> bool:
+    """Whether rows that attend together get the bits that each gets alone, with so many key heads, queries of each, threads."""
     if size % 16:
         return False
     numbers = torch.Generator().manual_seed(0)
     kv = KeyValues()
     places = [kv.take(SHARED) for _ in range(ROWS)]
-    query = torch.randn(ROWS, heads, size, generator=numbers)
+    query = torch.randn(ROWS, heads * queries, size, generator=numbers)
     stored = kv.layer(0, torch.zeros(2 * heads, size))
     stored[:ROWS] = torch.randn(ROWS, stored.shape[1], 2 * heads, size, generator=numbers)
     for length in (1, 29, 30, 31, 100, SHARED):

@@ -8,7 +8,7 @@ that neither its length nor what is known of its beginning changes a bit.
 """
 
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -37,12 +37,14 @@ class Network:
     @property
     def company(self) -> Company:
         """What plans need to know."""
-        config = self.module.config.get_text_config()  # type: ignore[union-attr, operator]
+        module: Any = self.module
+        config = module.config.get_text_config()
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         return Company(
             fill=self.fused is None or not self.fused.packed,
-            attend=self.device.type == "cpu" and may_share(heads, size, torch.get_num_threads()),
+            attend=self.device.type == "cpu"
+            and may_share(heads, config.num_attention_heads // heads, size, torch.get_num_threads()),
         )
 
     def logits(self, plan: Plan) -> Tensor:

@@ -34,17 +34,18 @@ def test_rows_share_only_where_no_bit_changes(threads: int) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        assert not may_share(2, 24, threads)  # no multiple of 16
-        if may_share(3, 64, threads):
-            _check_bits(heads=3, size=64)
+        assert not may_share(2, 1, 24, threads)  # no multiple of 16
+        for queries in (1, 2, 3):
+            if may_share(3, queries, 64, threads):
+                _check_bits(heads=3, queries=queries, size=64)
     finally:
         torch.set_num_threads(before)
 
 
-def _check_bits(heads: int, size: int) -> None:
+def _check_bits(heads: int, queries: int, size: int) -> None:
     """Any neighbours, any lengths."""
     numbers = torch.Generator().manual_seed(1)
-    query = torch.randn(12, heads, size, generator=numbers)
+    query = torch.randn(12, heads * queries, size, generator=numbers)
     stored = torch.randn(12, SHARED + 64, 2 * heads, size, generator=numbers)
     lengths = torch.randint(1, SHARED + 20, (12,), generator=numbers).tolist()
 

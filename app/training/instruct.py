@@ -1,6 +1,6 @@
 """Instruction tuning: the variant is asked as a general model is, with instruction and label list, over all tasks of a domain.
 
-It answers in labels that it is given, new ones included, where the other methods know their own only.
+Other labels can be put to it, where the other methods know their own only; how well it takes them, a benchmark tells.
 """
 
 import random

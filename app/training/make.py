@@ -106,7 +106,7 @@ class _Workshop:
         on_progress: OnProgress | None,
         should_stop: ShouldStop | None,
     ) -> None:
-        if base.card.method == "lora" and recipe.method != "scratch":
+        if base.card.method == "lora":
             raise Unprocessable(
                 f"{base.id} is an adapter; make the variant from {base.card.parent}, which it stands on", param="base"
             )
@@ -163,7 +163,7 @@ class _Workshop:
         card = Card(
             name=recipe.name,
             kind="custom",
-            method=method if recipe.method == "auto" else recipe.method,
+            method=recipe.method if recipe.method != "auto" else method,
             domain=recipe.domain or recipe.name,
             summary=f"Made from {'its own text alone' if from_nothing else self._base.id} for "
             f"{', '.join(task.task.name for task in self._tasks)}.",

@@ -47,7 +47,7 @@ class Catalog:
         self._seen: tuple[tuple[Path, int], ...] = ()
         self._versions: dict[str, ModelVersion] = {}
         self.broken: dict[Path, str] = {}
-        self._unservable: dict[str, str] = {}  # the same reasons by name and name@version, where the card tells them
+        self._unservable: dict[str, str] = {}  # why, by name and name@version, where the card tells them
 
     def versions(self) -> list[ModelVersion]:
         """All versions: general models first, then by name, newest version first."""
@@ -69,7 +69,7 @@ class Catalog:
             return self._versions[name]
         found = [version for version in self._versions.values() if version.name == name]
         if not found and (reason := self._unservable.get(name)):
-            raise Unavailable(f"{name} is there and cannot be served. {reason}.")
+            raise Unavailable(f"{name} is there and cannot be served: {reason}.")
         if not found:
             raise UnknownModel(name, {v.name for v in self._versions.values()} | ({*self._versions} if "@" in name else set()))
         return max(found, key=lambda version: version.card.version)
@@ -146,7 +146,7 @@ def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str], 
                 problem = str(error)
         if problem is not None:
             broken[folder / CARD_FILE] = f"{folder / CARD_FILE}: {problem}"
-            unservable |= {card.name: broken[folder / CARD_FILE], card.id: broken[folder / CARD_FILE]}
+            unservable |= {card.name: problem, card.id: problem}  # without the path: callers read it
             continue
         versions[card.id] = ModelVersion(card, folder, digest, weight_bytes(folder), base)
     return versions, broken, unservable

@@ -129,3 +129,4 @@ def test_a_bad_adapter_is_named_with_its_reason_before_anyone_asks_it(
         with pytest.raises(Unavailable, match="is there and cannot be served") as refused:
             catalog.find(name)
         assert says in refused.value.message
+        assert str(shelf) not in refused.value.message

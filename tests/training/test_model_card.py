@@ -8,15 +8,15 @@ from app.catalog.cards import Card, Made, TrainedTask
 from app.training.model_card import model_card
 
 
-def card(**more: object) -> Card:
-    validation = {"desk_accuracy": 0.9, "desk_macro_f1": 0.8123, "desk_cases": 100, "rows_left_out": 0}
+def card(left_out: int = 0, **more: object) -> Card:
+    validation = {"desk_accuracy": 0.9, "desk_macro_f1": 0.8123, "desk_cases": 100, "rows_left_out": left_out}
     made = Made(
         recipe_digest="ab" * 32,
         datasets=("ds_1",),
         created=datetime(2026, 11, 25, tzinfo=UTC),
         seconds=61.0,
         tokens=12345,
-        validation=validation | {"rows_left_out": more.pop("left_out", 0)},  # type: ignore[dict-item]
+        validation=validation,
     )
     task = TrainedTask(name="desk", labels=tuple(f"label {n}" for n in range(10)))
     told = {"name": "desk", "version": 3, "kind": "custom", "method": "lora", "parent": "general@1", "parameters": 5_000_000}

@@ -209,7 +209,7 @@ def read_adapter(variant: ModelVersion, module: nn.Module) -> dict[str, Halves]:
         raise _bad(variant, f"{WEIGHTS} cannot be read ({error})") from error
 
 
-def _sizes_in(module: nn.Module, name: str) -> tuple[int, int]:
+def _sizes_in(module: Any, name: str) -> tuple[int, int]:
     """What the layer takes and gives; raises BadAdapter."""
     try:
         layer = module.get_submodule(name)
@@ -218,7 +218,7 @@ def _sizes_in(module: nn.Module, name: str) -> tuple[int, int]:
     layer = layer.layer if isinstance(layer, Adapted) else layer
     if not isinstance(layer, nn.Linear | nn.Embedding):
         raise BadAdapter(f"{name} is a {type(layer).__name__}, and only linear layers and embeddings are adapted here")
-    if layer is module.get_output_embeddings():  # type: ignore[operator]
+    if layer is module.get_output_embeddings():
         raise BadAdapter(f"it adapts the output layer {name}; train it without, or serve it as a full model")
     return sizes(layer)
 

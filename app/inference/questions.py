@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.catalog.cards import TrainedTask
 from app.catalog.catalog import ModelVersion
 from app.catalog.prompts import DEFAULT_INSTRUCTION, classification_prompt, trained_prompt
 from app.errors import InvalidRequest, NotFound, Unprocessable
@@ -26,8 +27,7 @@ async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) 
                     "without a task.",
                     param=name,
                 )
-        labels = _checked(_chosen(body.labels, trained.labels, trained.name), body, serving)
-        return Question(labels, tuple(map(trained.answer, labels)), lambda text: trained_prompt(text, trained))
+        return trained_question(trained, _checked(_chosen(body.labels, trained.labels, trained.name), body, serving))
     instruction = body.instruction
     labels = tuple(body.labels or ())
     if body.task is not None:
@@ -42,10 +42,18 @@ async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) 
         labels = _chosen(body.labels, known.labels, known.name)
     labels = _checked(labels, body, serving)
     examples = [(example.text, example.label) for example in body.examples]
+    return open_question(labels, instruction or DEFAULT_INSTRUCTION, examples)
+
+
+def trained_question(task: TrainedTask, labels: tuple[str, ...]) -> Question:
+    """For a model that was trained for `task`, to choose from `labels` of it."""
+    return Question(labels, tuple(map(task.answer, labels)), lambda text: trained_prompt(text, task))
+
+
+def open_question(labels: tuple[str, ...], instruction: str, examples: Sequence[tuple[str, str]] = ()) -> Question:
+    """For every other model; `examples` are (text, label)."""
     return Question(
-        labels,
-        labels,
-        lambda text: classification_prompt(text, labels, instruction=instruction or DEFAULT_INSTRUCTION, examples=examples),
+        labels, labels, lambda text: classification_prompt(text, labels, instruction=instruction, examples=examples)
     )
 
 

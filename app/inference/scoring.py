@@ -4,6 +4,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from pydantic import BaseModel, Field
 
@@ -66,14 +67,29 @@ class Scorer:
         only_best: bool = False,
     ) -> tuple[Scores, Decision]:
         """Raises BrokenWeights for weights that compute NaN, and what an engine raises."""
-        less = await self._habits(model, question, priority) if scoring == "calibrated" else None
-        ranking = Ranking(per_token=scoring == "mean", less=less)
+        ranking = await self._ranking(model, question, scoring, priority)
         scores = await self._asked(model, question, question.put(text), priority, ranking if only_best else None)
-        pairs = zip(scores.log_likelihoods, scores.label_tokens, strict=True)
-        values = [ranking.value(place, likely, tokens) for place, (likely, tokens) in enumerate(pairs)]
+        values = _values(ranking, scores)
         if only_best:
             return scores, decide_best(question.labels, values, scores)
         return scores, decide(question.labels, values, scores.log_likelihoods)
+
+    async def in_every_way(
+        self, model: ModelVersion, question: Question, text: str, priority: Priority = "interactive"
+    ) -> dict[Scoring, Decision]:
+        """What each way of scoring decides, as `score` would, from one look at the text."""
+        rankings: dict[Scoring, Ranking] = {
+            scoring: await self._ranking(model, question, scoring, priority) for scoring in get_args(Scoring)
+        }
+        scores = await self._asked(model, question, question.put(text), priority)
+        return {
+            scoring: decide(question.labels, _values(ranking, scores), scores.log_likelihoods)
+            for scoring, ranking in rankings.items()
+        }
+
+    async def _ranking(self, model: ModelVersion, question: Question, scoring: Scoring, priority: Priority) -> Ranking:
+        less = await self._habits(model, question, priority) if scoring == "calibrated" else None
+        return Ranking(per_token=scoring == "mean", less=less)
 
     async def _habits(self, model: ModelVersion, question: Question, priority: Priority) -> Sequence[float]:
         prompt = question.put(CONTENT_FREE)
@@ -93,6 +109,11 @@ class Scorer:
         if any(map(math.isnan, scores.log_likelihoods)):
             raise BrokenWeights(model.id)
         return scores
+
+
+def _values(ranking: Ranking, scores: Scores) -> list[float]:
+    pairs = zip(scores.log_likelihoods, scores.label_tokens, strict=True)
+    return [ranking.value(place, likely, tokens) for place, (likely, tokens) in enumerate(pairs)]
 
 
 def decide(labels: Sequence[str], scores: Sequence[float], log_likelihoods: Sequence[float]) -> Decision:

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import pytest
 from hypothesis import given
@@ -133,6 +133,13 @@ def test_the_habits_of_a_question_are_asked_once(model: ModelVersion) -> None:
     asyncio.run(story())
     assert engine.asked.count(QUESTION.put(CONTENT_FREE)) == 1
     assert len(engine.asked) == 4
+
+
+def test_every_way_at_once_decides_as_each_does_alone_and_asks_once(model: ModelVersion) -> None:
+    engine = Habits(back=(-1.2, -2.0))
+    at_once = asyncio.run(Scorer(cast(Engines, engine)).in_every_way(model, QUESTION, "back"))
+    assert engine.asked == [QUESTION.put(CONTENT_FREE), QUESTION.put("back")]
+    assert at_once == {scoring: scored(engine, model, "back", scoring) for scoring in get_args(Scoring)}
 
 
 def test_labels_that_are_impossible_with_and_without_a_text_are_no_trouble(model: ModelVersion) -> None:

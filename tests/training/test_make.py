@@ -1,6 +1,7 @@
 """A variant is made whole or not at all, the same recipe only once, and a cut-off training ends as an unbroken one does."""
 
 import math
+import time
 import tomllib
 from pathlib import Path
 
@@ -235,6 +236,18 @@ def test_minutes_cut_the_epochs_and_stay_the_same_when_resumed(base: ModelVersio
     )
     assert len(totals) == 1
     assert totals.pop() < 6000
+    (card,) = (tmp_path / "made").glob("*/*/card.toml")
+    assert 0 < read_card(card).made.validation["epochs"] < 1000
+
+
+def test_few_validation_rows_leave_the_minutes_to_the_training(
+    base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What scoring them takes is reckoned by how many there are, not by how many there could be."""
+    monkeypatch.setattr(make._Workshop, "_macro_f1", lambda self, model, cases: time.sleep(0.2) or 0.5)
+    few = {name: {**splits, "validation": splits["validation"][:6]} for name, splits in claims.items()}
+    workshop = make._Workshop(recipe("full"), few, base, tmp_path, None, None)
+    assert workshop._seconds_of_scoring(recipe("full")) < 2 * 0.2 * 2  # validations, each as long as the one timed
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,11 @@ class Interval:
         return value < self.low or value > self.high
 
 
-def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
-    """Score interval of a proportion (Wilson 1927); right where the normal approximation is not: few cases, near 0 or 1."""
+def wilson(successes: float, n: int, confidence: float = 0.95) -> Interval:
+    """Score interval of a proportion (Wilson 1927); right where the normal approximation is not: few cases, near 0 or 1.
+
+    A mean over repeats of the same cases may make `successes` no whole number; the interval is then on the wide side.
+    """
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"{successes} successes of {n} cases is no proportion")
     z = _z(confidence)
@@ -60,14 +63,28 @@ def bootstrap(
 
     Resamples on which the metric is undefined (nan) are left out of the quantiles.
     """
+    estimate, draws = bootstrap_draws(metric, *arrays, clusters=clusters, resamples=resamples, seed=seed)
+    return percentile_interval(estimate, draws, len(arrays[0]), confidence)
+
+
+def bootstrap_draws(
+    metric: Metric, *arrays: Any, clusters: Sequence[Hashable] | None = None, resamples: int = 2000, seed: int = 0
+) -> tuple[float, Floats]:
+    """`metric` of all cases, and of each resample (resamples,). Which cases a resample holds depends on their number, the
+    clusters and the seed only: the draws of two arms on the same cases are paired."""
     columns = [np.asarray(array) for array in arrays]
     n = len(columns[0])
     if n == 0 or any(len(column) != n for column in columns):
         raise ValueError("a bootstrap needs at least one case and arrays of one length")
     estimate = float(metric(*columns, np.ones((1, n)))[0])
     draws = [metric(*columns, weights) for weights in _resampled_weights(n, clusters, resamples, seed)]
+    return estimate, np.concatenate(draws)
+
+
+def percentile_interval(estimate: float, draws: Floats, n: int, confidence: float = 0.95) -> Interval:
+    """Between the outer quantiles of `draws`, widened to hold the estimate."""
     tail = (1 - confidence) / 2
-    low, high = np.nanquantile(np.concatenate(draws), [tail, 1 - tail])
+    low, high = np.nanquantile(draws, [tail, 1 - tail])
     # A percentile interval may miss its own estimate by a little where the metric is biased in resamples: widen, never hide.
     return Interval(estimate, min(float(low), estimate), max(float(high), estimate), n)
 
@@ -115,11 +132,12 @@ def mcnemar_midp(b: int, c: int) -> float:
     return min(1.0, float(2 * binom.cdf(smaller, b + c, 0.5) - binom.pmf(smaller, b + c, 0.5)))
 
 
-def paired_proportions(b: int, c: int, n: int, confidence: float = 0.95) -> Interval:
+def paired_proportions(b: float, c: float, n: int, confidence: float = 0.95) -> Interval:
     """Score interval of the difference (b - c) / n of two paired proportions (Tango 1998, Statistics in Medicine 17:891).
 
     b: cases only the first got right; c: cases only the second got right. Unlike a standard error, it keeps its width when
-    no pair is discordant: ten agreeing cases do not prove two models equal.
+    no pair is discordant: ten agreeing cases do not prove two models equal. Means over repeats of the same cases may be no
+    whole numbers; the interval is then on the wide side.
     """
     if n == 0 or b < 0 or c < 0 or b + c > n:
         raise ValueError(f"{b} and {c} discordant pairs of {n} cases is no paired table")

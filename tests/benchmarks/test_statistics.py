@@ -10,6 +10,7 @@ from app.benchmarks.scorers import macro_f1_metric
 from app.benchmarks.statistics import (
     Interval,
     bootstrap,
+    bootstrap_draws,
     cases_needed,
     holm,
     mcnemar_midp,
@@ -135,6 +136,13 @@ def test_a_bootstrap_does_not_depend_on_the_size_of_its_chunks(monkeypatch: pyte
     whole = bootstrap(mean, values, resamples=101)
     monkeypatch.setattr("app.benchmarks.statistics._CELLS", 300)
     assert bootstrap(mean, values, resamples=101) == whole
+
+
+def test_the_draws_of_two_arms_are_of_the_same_cases() -> None:
+    values = np.random.default_rng(7).normal(size=40)
+    (low, low_draws), (high, high_draws) = bootstrap_draws(mean, values), bootstrap_draws(mean, values + 1)
+    assert high - low == pytest.approx(1)
+    assert high_draws - low_draws == pytest.approx(np.ones(2000))
 
 
 # ---- Two arms

@@ -33,6 +33,7 @@ RACE_STEPS = 40  # at least, of each method: fewer tell nothing
 RACE_SHARE = 0.1  # of the epochs, for each method
 RACE_CASES, STEP_CASES, FINAL_CASES = 200, 200, 1000  # validation rows scored, per task
 SPEED_STEPS, SPEED_CASES = 5, 60  # timed to fit a training into its minutes
+SCORING_SHARE = 0.4  # of the minutes, for validations: where they would take more there are fewer
 
 Rows = Mapping[str, Mapping[str, Sequence[Row]]]  # task -> split -> (text, label)
 Contestant = Literal["lora", "full"]
@@ -295,6 +296,7 @@ class _Workshop:
         recipe = self._recipe
         if recipe.minutes is None:
             return recipe
+        recipe = self._with_validations_that_fit(recipe, 60 * recipe.minutes)
         path = self._work / "epochs.json"
         if not path.exists():
             methods: tuple[Contestant, ...] = ("lora", "full")
@@ -318,6 +320,14 @@ class _Workshop:
             left = recipe.minutes * 60 * 0.95 - (time.time() - self._began) - self._seconds_of_scoring(recipe)
             path.write_text(json.dumps(min(self._recipe.epochs, max(RACE_SHARE * recipe.epochs, left / epoch))))
         return recipe.model_copy(update={"epochs": json.loads(path.read_text())})
+
+    def _with_validations_that_fit(self, recipe: Recipe, seconds: float) -> Recipe:
+        """With as many validations as leave the training its share; measured once, like the epochs."""
+        path = self._work / "validations.json"
+        if not path.exists():
+            most = int(SCORING_SHARE * seconds / self._seconds_of_scoring(recipe.model_copy(update={"validations": 1})))
+            path.write_text(json.dumps(min(recipe.validations, max(1, most))))
+        return recipe.model_copy(update={"validations": json.loads(path.read_text())})
 
     def _seconds_of_scoring(self, recipe: Recipe) -> float:
         """What all validations of a training will take."""

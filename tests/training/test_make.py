@@ -250,6 +250,16 @@ def test_few_validation_rows_leave_the_minutes_to_the_training(
     assert workshop._seconds_of_scoring(recipe("full")) < 2 * 0.2 * 2  # validations, each as long as the one timed
 
 
+def test_validations_that_would_eat_the_minutes_are_fewer(
+    base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make._Workshop, "_macro_f1", lambda self, model, cases: time.sleep(0.2) or 0.5)
+    workshop = make._Workshop(recipe("full", validations=50, minutes=2.0 / 60), claims, base, tmp_path, None, None)
+    fitted = workshop._fit_to_minutes()
+    assert 1 <= fitted.validations <= 4  # 0.4 of 2 s
+    assert workshop._fit_to_minutes() == fitted  # as a resumed training finds it
+
+
 @pytest.mark.parametrize(
     ("train", "validation", "says"),
     [

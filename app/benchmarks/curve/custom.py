@@ -13,6 +13,7 @@ from app.benchmarks.curve.judge import Judge, Labels, Tell
 from app.benchmarks.curve.study import Study, rows_digest
 from app.benchmarks.runner import Case
 from app.catalog.catalog import Catalog, ModelVersion
+from app.engines.registry import Engines
 from app.inference.questions import trained_question
 from app.settings import Settings
 from app.training.progress import Progress
@@ -33,7 +34,6 @@ class Custom:
         method: Method,
         base: ModelVersion,
         settings: Settings,
-        judge: Judge,
         stop: Event,
         *,
         minutes: float | None,
@@ -41,7 +41,7 @@ class Custom:
     ) -> None:
         self.name = f"custom ({method})"
         self._study, self._method, self._base, self._settings = study, method, base, settings
-        self._judge, self._stop, self._minutes, self._options = judge, stop, minutes, dict(options or {})
+        self._stop, self._minutes, self._options = stop, minutes, dict(options or {})
 
     def identity(self, size: int, seed: int) -> dict[str, Any]:
         subset = self._study.subset(size, seed)
@@ -88,8 +88,13 @@ class Custom:
         task = model.card.task(self._study.task)
         assert task is not None, "the recipe has this one task"
         question = trained_question(task, task.labels)
-        labels = await self._judge.label(model, question, [case.text for case in self._study.test], "sum", tell)
-        await self._judge.let_go(model)
+        # Engines of its own: nothing of a model that is thrown away outlives it.
+        engines = Engines(self._settings)
+        try:
+            texts = [case.text for case in self._study.test]
+            labels = await Judge(engines, self._stop).label(model, question, texts, "sum", tell)
+        finally:
+            await engines.close()
         made = model.card.made
         return labels, {
             "method": model.card.method,

@@ -68,7 +68,7 @@ class Curve:
             Classical(study, "classical"),
             ZeroShot(study, general, self._judge, self._cache),
             FewShot(study, general, self._judge),
-            Custom(study, method, base, settings, self._judge, self._stop, minutes=minutes, options=options),
+            Custom(study, method, base, settings, self._stop, minutes=minutes, options=options),
         ]
         # Seed by seed within an arm: a run that is ended early has whole curves of the first seeds.
         self.points = [

@@ -124,6 +124,12 @@ def test_stopped_in_a_training_it_goes_on_from_there(make_curve: Make, settings:
     assert steps[0].startswith("train 8/")
 
 
+def test_trainings_that_come_to_the_same_weights_are_each_asked(make_curve: Make) -> None:
+    """Of one digest, in folders of which the first is gone: what a step without a learning rate leaves of the base."""
+    known = run(make_curve(study(sizes="10,20", seeds=1), learning_rate=1e-12))
+    assert len({tuple(known[Point("custom", size, 0)].answers) for size in (10, 20)}) == 1
+
+
 def test_two_runs_on_one_folder_are_refused(make_curve: Make, settings: Settings) -> None:
     curve = make_curve(study(sizes="10", seeds=1))
     with run_module._alone(settings.data_dir / "learning-curves"), pytest.raises(SetupError, match="Another learning curve"):

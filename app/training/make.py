@@ -296,7 +296,8 @@ class _Workshop:
         recipe = self._recipe
         if recipe.minutes is None:
             return recipe
-        recipe = self._with_validations_that_fit(recipe, 60 * recipe.minutes)
+        minutes = recipe.minutes
+        recipe = self._with_validations_that_fit(recipe, 60 * minutes)
         path = self._work / "epochs.json"
         if not path.exists():
             methods: tuple[Contestant, ...] = ("lora", "full")
@@ -306,7 +307,7 @@ class _Workshop:
             scoring = self._seconds_of_scoring(recipe)
             each = max(seconds.values()) + (RACE_SHARE * sum(seconds.values()) if len(methods) > 1 else 0.0)
             spent = time.time() - self._began
-            left = max(0.1, recipe.minutes * 60 * 0.95 - spent - scoring)
+            left = max(0.1, minutes * 60 * 0.95 - spent - scoring)
             path.write_text(json.dumps(min(recipe.epochs, left / each)))
         return recipe.model_copy(update={"epochs": json.loads(path.read_text())})
 

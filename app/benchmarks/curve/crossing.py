@@ -66,10 +66,12 @@ def crossing(
 def _where(meets: Meeting, sizes: Sequence[int]) -> str:
     def number(labels: float | None) -> str:
         if labels is None:
-            return f"above {sizes[-1]:,}"
+            return f"more than {sizes[-1]:,}"
         return f"below {sizes[0]:,}" if labels < sizes[0] else f"{labels:,.0f}"
 
     if meets.estimate is not None and meets.estimate < sizes[0]:
-        return f"The curves meet below {sizes[0]:,} labels [95 % interval up to {number(meets.high)}]."
+        within = meets.high is not None and meets.high < sizes[0]
+        interval = "" if within else f" [95 % interval up to {number(meets.high)}]"
+        return f"The curves meet below {sizes[0]:,} labels{interval}."
     between = f"{number(meets.low)} to {number(meets.high)}"
     return f"The curves meet at about {number(meets.estimate)} labels [95 % interval {between}]."

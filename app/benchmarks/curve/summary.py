@@ -126,7 +126,10 @@ def _notes(study: Study, arms: Sequence[Arm], points: Sequence[Mapping[str, Any]
         return ", ".join(f"{point['labels']:,}" for point in points if any(map(true, point["arms"][kind]["facts"])))
 
     if sizes := where("custom", lambda facts: not facts["chosen_on"]):
-        notes.append(f"At {sizes} labels none could be held out: each class has one row. Nothing is chosen there, just taken.")
+        notes.append(
+            f"At {sizes} labels none could be held out, as each class has one row: weights and regularisation are chosen on "
+            "the very labels that they learned from."
+        )
     cut = [
         f"{point['labels']:,} labels ({min(shares):.0%} of the epochs)"
         for point in points

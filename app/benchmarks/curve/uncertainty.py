@@ -47,15 +47,25 @@ class Measured:
         """None with one seed."""
         return float(self.by_seed.std(ddof=1)) if len(self.by_seed) > 1 else None
 
+    @property
+    def seed_error(self) -> float:
+        """Of the mean over seeds; 0 with one seed, of which nothing is known."""
+        return (self.seed_sd or 0.0) / math.sqrt(len(self.by_seed))
+
+    @property
+    def widening(self) -> float:
+        """Student's t over the normal quantile: few seeds know their own spread badly."""
+        if not self.seed_error:
+            return 1.0
+        total = ((self.cases.high - self.cases.low) / 2 / Z) ** 2 + self.seed_error**2
+        return float(t.ppf(0.975, (len(self.by_seed) - 1) * (total / self.seed_error**2) ** 2)) / Z
+
     def interval(self, lowest: float = 0.0, highest: float = 1.0) -> Interval:
         """95 %, over cases and seeds."""
-        low, high = self.estimate - self.cases.low, self.cases.high - self.estimate
-        seeds = len(self.by_seed)
-        error = (self.seed_sd or 0.0) / math.sqrt(seeds)
-        if error:
-            total = ((low + high) / 2 / Z) ** 2 + error**2
-            factor = float(t.ppf(0.975, (seeds - 1) * (total / error**2) ** 2)) / Z
-            low, high = (factor * math.hypot(half, Z * error) for half in (low, high))
+        low, high = (
+            self.widening * math.hypot(half, Z * self.seed_error)
+            for half in (self.estimate - self.cases.low, self.cases.high - self.estimate)
+        )
         return Interval(self.estimate, max(lowest, self.estimate - low), min(highest, self.estimate + high), self.cases.n)
 
 
@@ -114,28 +124,25 @@ def meeting(sizes: Sequence[int], differences: Sequence[Sequence[Measured]], see
     """Where the difference to the best rival crosses 0 for good, by straight lines over log(labels), with a 95 % interval.
 
     `differences`: for each size one per rival; at each size the least counts. The interval is of resampled curves: all sizes
-    and rivals get the same cases, and errors of the seeds by a multiplier bootstrap with Student's tails.
+    and rivals get the same cases and, by a multiplier bootstrap, the same errors of the seeds; each is widened as its interval.
     """
-    rivals = range(len(differences[0]))
-    draws = np.array([[at[rival].estimate + _errors(at[rival].draws) for rival in rivals] for at in differences])
-    by_seed = np.array([[at[rival].by_seed for rival in rivals] for at in differences])  # (sizes, rivals, seeds)
-    seeds, resamples = by_seed.shape[2], draws.shape[2]
+    # (sizes, rivals), with resamples or seeds behind
+    estimates = np.array([[one.estimate for one in at] for at in differences])
+    widening = np.array([[one.widening for one in at] for at in differences])
+    by_case = np.array([[one.draws - one.draws.mean() for one in at] for at in differences])
+    by_seed = np.array([[one.by_seed for one in at] for at in differences])
+    seeds, resamples = by_seed.shape[2], by_case.shape[2]
+    errors = by_case
     if seeds > 1:
-        generator = np.random.default_rng(seed)
         away = by_seed - by_seed.mean(axis=2, keepdims=True)
-        tails = np.sqrt((seeds - 1) / generator.chisquare(seeds - 1, resamples))
-        multipliers = generator.standard_normal((seeds, resamples)) * tails / math.sqrt(seeds * (seeds - 1))
-        draws = draws + away @ multipliers
+        normal = np.random.default_rng(seed).standard_normal((seeds, resamples))
+        errors = by_case + away @ normal / math.sqrt(seeds * (seeds - 1))
+    curves = (estimates[..., None] + widening[..., None] * errors).min(axis=1)  # (sizes, resamples)
     places = np.log(np.array(sizes, dtype=np.float64))
-    seen = _crossing(places, by_seed.mean(axis=2).min(axis=1))
-    curves = draws.min(axis=1)  # (sizes, resamples)
+    seen = _crossing(places, estimates.min(axis=1))
     drawn = [_crossing(places, curve) for curve in curves.T]
     low, high = np.quantile(drawn, [0.025, 0.975], method="closest_observation")
     return Meeting(_labels(seen), _labels(float(low)), _labels(float(high)))
-
-
-def _errors(draws: Floats) -> Floats:
-    return np.asarray(draws - draws.mean())
 
 
 def _crossing(places: Floats, values: Floats) -> float:

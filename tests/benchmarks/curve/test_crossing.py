@@ -41,7 +41,7 @@ def test_a_lead_that_a_larger_size_does_not_keep_is_no_crossing() -> None:
 
 def test_winning_from_the_smallest_size_says_that_it_is_the_smallest() -> None:
     result = found([0.2, 0.2, 0.2], [0.3, 0.3, 0.3])
-    assert "from about 50 labels on, the fewest measured. The curves meet below 50 labels" in result["sentence"]
+    assert "from about 50 labels on, the fewest measured. The curves meet below 50 labels. At" in result["sentence"]
 
 
 def test_no_clear_difference_and_a_rival_ahead_are_told_apart() -> None:

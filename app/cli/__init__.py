@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from app.cli import ask, bench, conformance, data, db, demo, learning_curve, models, serve, train, worker
+from app.cli import ask, bench, conformance, data, db, demo, learning_curve, methods, models, serve, train, worker
 
 app = typer.Typer(
     name="versus",
@@ -21,6 +21,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.command()(train.train)
 app.command("learning-curve")(learning_curve.learning_curve)
+app.command()(methods.methods)
 app.command()(bench.bench)
 app.command()(conformance.conformance)
 app.command()(ask.classify)

@@ -1,5 +1,7 @@
-"""The progress of a learning curve in a terminal: points done, what is in hand, time left."""
+"""Measures a learning curve with its progress in the terminal: points done, what is in hand, time left."""
 
+import asyncio
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,9 @@ from app.cli.progress import LINE_S
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from app.benchmarks.curve.run import Doing
+    from app.benchmarks.curve.arms import Point
+    from app.benchmarks.curve.cache import Record
+    from app.benchmarks.curve.run import Curve, Doing
 
 
 class CurveBar:
@@ -57,6 +61,25 @@ def curve_bar() -> Iterator[CurveBar]:
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         yield CurveBar(bar)
+
+
+def measure(curve: "Curve") -> "dict[Point, Record]":
+    """Every point, with a bar. The first Ctrl-C lets a training write its checkpoint, the second ends at once."""
+
+    async def run() -> "dict[Point, Record]":
+        loop = asyncio.get_running_loop()
+
+        def ask() -> None:
+            bar.say("stopping after a checkpoint; Ctrl-C again ends at once")
+            curve.stop()
+            loop.remove_signal_handler(signal.SIGINT)
+
+        loop.add_signal_handler(signal.SIGINT, ask)
+        loop.add_signal_handler(signal.SIGTERM, curve.stop)
+        return await curve.run(bar.update)
+
+    with curve_bar() as bar:
+        return asyncio.run(run())
 
 
 def duration(seconds: float) -> str:

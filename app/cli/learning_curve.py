@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -49,7 +48,10 @@ def learning_curve(
 
       versus learning-curve claims-type --dry-run
     """
-    from app.benchmarks.curve.report import prepare, to_table, write
+    from app.benchmarks.curve.report import to_table, write
+    from app.benchmarks.curve.summary import build_summary
+    from app.benchmarks.curve.written import prepare
+    from app.cli.curve_bar import measure
     from app.cli.progress import fail, print_table
     from app.errors import VersusError
     from app.settings import Settings
@@ -64,7 +66,7 @@ def learning_curve(
             return
         folder = out or settings.data_dir / "learning-curves" / f"{study.dataset}-{method}"
         prepare(folder)
-        summary = _measured(curve)
+        summary = build_summary(curve, measure(curve))
         paths = write(summary, folder)
     except TrainingStopped as error:
         typer.echo(f"Stopped: {error.message}. The points measured so far are kept.", err=True)
@@ -96,27 +98,6 @@ def _curve(settings: "Settings", study: "Study", base: str, general: str, method
     return Curve(
         study, method=method, base=catalog.find(base), general=catalog.find(general), settings=settings, minutes=minutes
     )
-
-
-def _measured(curve: "Curve") -> dict[str, Any]:
-    from app.benchmarks.curve.summary import build_summary
-    from app.cli.curve_bar import curve_bar
-
-    async def run() -> Any:
-        # The first Ctrl-C lets a training write its checkpoint, the second ends at once.
-        loop = asyncio.get_running_loop()
-
-        def ask() -> None:
-            bar.say("stopping after a checkpoint; Ctrl-C again ends at once")
-            curve.stop()
-            loop.remove_signal_handler(signal.SIGINT)
-
-        loop.add_signal_handler(signal.SIGINT, ask)
-        loop.add_signal_handler(signal.SIGTERM, curve.stop)
-        return await curve.run(bar.update)
-
-    with curve_bar() as bar:
-        return build_summary(curve, asyncio.run(run()))
 
 
 def _show_plan(curve: "Curve", as_json: bool) -> None:

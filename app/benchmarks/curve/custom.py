@@ -107,6 +107,7 @@ class Custom:
             "rows_left_out": made.validation["rows_left_out"],
             "learned_from": len(subset.train),
             "chosen_on": len(subset.held_out),
+            "validation_macro_f1": made.validation[f"{self._study.task}_macro_f1"],
         }
 
     def _recipe(self, size: int, seed: int) -> Recipe:

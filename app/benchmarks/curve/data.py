@@ -3,16 +3,19 @@
 from collections import defaultdict
 
 from app.benchmarks import tasks
-from app.benchmarks.curve.study import Study, make_study
+from app.benchmarks.curve.study import Study, make_study, with_own_split
 from app.benchmarks.runner import Case
 from app.database.session import connect, transaction
 from app.datasets.store import dataset_rows, find_dataset
 from app.errors import InvalidRequest
 
 
-async def read_study(url: str, name: str, *, task: str | None, sizes: str, seeds: int, limit: int | None) -> Study:
-    """`name` is a built-in task, a dataset's name (its newest version) or id. Raises NotFound, and InvalidRequest for data that
-    has no labels to decide between, no test, or labels that the task does not know."""
+async def read_study(
+    url: str, name: str, *, task: str | None, sizes: str, seeds: int, limit: int | None, own_split: bool = False
+) -> Study:
+    """`name` is a built-in task, a dataset's name (its newest version) or id; with `own_split` its validation rows are what
+    choices are made on, at all labels. Raises NotFound, and InvalidRequest for data that has no labels to decide between, no
+    test, or labels that the task does not know."""
     database = connect(url)
     try:
         built_in = tasks.built_in().get(name)
@@ -28,7 +31,7 @@ async def read_study(url: str, name: str, *, task: str | None, sizes: str, seeds
     described = asked or tasks.uploaded(dataset.name, tuple(dataset.labels))
     if strangers := sorted({case.gold for cases in rows.values() for case in cases} - set(described.labels)):
         raise InvalidRequest(f"The task {described.name!r} does not know the label {strangers[0]!r} of {dataset.name!r}.")
-    return make_study(
+    made = make_study(
         dataset=f"{dataset.name}@{dataset.version}",
         task=described.name,
         instruction=described.instruction,
@@ -38,3 +41,4 @@ async def read_study(url: str, name: str, *, task: str | None, sizes: str, seeds
         seeds=seeds,
         limit=limit,
     )
+    return with_own_split(made, rows["validation"]) if own_split else made

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from app.benchmarks.curve.crossing import RULE
 from app.benchmarks.curve.figure import METRICS, STYLES, figure
 from app.benchmarks.curve.subsets import HOLD_EVERY
-from app.errors import SetupError
+from app.benchmarks.curve.written import cell, model_words, plain, put, share, signed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,29 +17,10 @@ Summary = Mapping[str, Any]
 FILES = ("curve.svg", "curve.md", "curve.json")
 
 
-def prepare(folder: Path) -> None:
-    """Before hours of measuring. Raises SetupError for a folder that cannot be written."""
-    _put(folder, {".writable": ""})
-    (folder / ".writable").unlink()
-
-
 def write(summary: Summary, folder: Path) -> list[Path]:
     """The picture, the numbers for people and for machines. Raises SetupError for a folder that cannot be written."""
     texts = (figure(summary), to_markdown(summary), json.dumps(summary, indent=2) + "\n")
-    return _put(folder, dict(zip(FILES, texts, strict=True)))
-
-
-def _put(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    paths = [folder / name for name in texts]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in paths:
-            part = path.with_name(f"{path.name}.part")
-            part.write_text(texts[path.name], encoding="utf-8")
-            part.replace(path)
-    except OSError as error:
-        raise SetupError(f"{folder} cannot be written ({error.strerror}); name another folder with --out.") from error
-    return paths
+    return put(folder, dict(zip(FILES, texts, strict=True)))
 
 
 def sentences(summary: Summary) -> list[str]:
@@ -65,21 +46,6 @@ def method(summary: Summary) -> list[str]:
         f"Intervals, 95 %: {spread}",
         RULE,
     ]
-
-
-def cell(measured: Mapping[str, Any]) -> str:
-    """.842 [.81-.87]"""
-    return f"{_share(measured['estimate'], 3)} [{_share(measured['low'], 2)}-{_share(measured['high'], 2)}]"
-
-
-def signed(measured: Mapping[str, Any]) -> str:
-    """+12.3 [+8.1 to +16.0], in points."""
-    return f"{100 * measured['estimate']:+.1f} [{100 * measured['low']:+.1f} to {100 * measured['high']:+.1f}]"
-
-
-def _share(value: float, digits: int) -> str:
-    text = f"{value:.{digits}f}"
-    return text.removeprefix("0") if text.startswith("0") else text[:-1]
 
 
 def to_table(summary: Summary) -> "RenderableType":
@@ -112,48 +78,39 @@ def _footnotes(summary: Summary) -> list[str]:
 
 def to_markdown(summary: Summary) -> str:
     """Every number, and how it came to be."""
-    lines = [f"# How much data is enough: {_plain(summary['dataset'])}", "", "![curve](curve.svg)", ""]
-    lines += [f"- {_plain(sentence)}" for sentence in sentences(summary)]
+    lines = [f"# How much data is enough: {plain(summary['dataset'])}", "", "![curve](curve.svg)", ""]
+    lines += [f"- {plain(sentence)}" for sentence in sentences(summary)]
     for metric, title in METRICS.items():
         lines += ["", f"## {title[0].upper()}{title[1:]}", ""]
         arms = [[cell(point["arms"][kind][metric]) for kind in STYLES] for point in summary["points"]]
         lines += _table(["labels", *(summary["arms"][kind] for kind in STYLES)], summary, arms)
         lines += ["", "Standard deviation between seeds:", ""] if summary["seeds"] > 1 else []
         if summary["seeds"] > 1:
-            spread = [[_share(point["arms"][kind][metric]["seed_sd"], 3) for kind in STYLES] for point in summary["points"]]
+            spread = [[share(point["arms"][kind][metric]["seed_sd"], 3) for kind in STYLES] for point in summary["points"]]
             lines += _table(["labels", *(summary["arms"][kind] for kind in STYLES)], summary, spread)
         rivals = [kind for kind in STYLES if kind != "custom"]
         paired = [[signed(point["custom_minus"][kind][metric]) for kind in rivals] for point in summary["points"]]
         lines += ["", "Custom minus each other, paired, in points:", ""]
         lines += _table(["labels", *(summary["arms"][kind] for kind in rivals)], summary, paired)
-    lines += ["", "## How it was measured", "", *(f"{n}. {_plain(note)}" for n, note in enumerate(_footnotes(summary), 1))]
+    lines += ["", "## How it was measured", "", *(f"{n}. {plain(note)}" for n, note in enumerate(_footnotes(summary), 1))]
     lines += ["", "| | |", "|---|---|"]
     about = {
         "method": summary["method"],
         "minutes for each training": summary["minutes"] or "no limit",
         "seconds of each training, by size": "; ".join(_seconds(point) for point in summary["points"]),
-        "made from": _model(summary["base"]),
-        "general": _model(summary["general"]),
+        "made from": model_words(summary["base"]),
+        "general": model_words(summary["general"]),
     }
-    lines += [f"| {name} | {_plain(str(value))} |" for name, value in about.items()]
+    lines += [f"| {name} | {plain(str(value))} |" for name, value in about.items()]
     return "\n".join(lines) + "\n"
 
 
 def _table(head: Sequence[str], summary: Summary, rows: Sequence[Sequence[str]]) -> list[str]:
     sizes = [f"{point['labels']:,}" for point in summary["points"]]
     body = [f"| {' | '.join([size, *row])} |" for size, row in zip(sizes, rows, strict=True)]
-    return [f"| {' | '.join(map(_plain, head))} |", "|" + " --- |" * len(head), *body]
+    return [f"| {' | '.join(map(plain, head))} |", "|" + " --- |" * len(head), *body]
 
 
 def _seconds(point: Mapping[str, Any]) -> str:
     seconds = [facts["seconds"] for facts in point["arms"]["custom"]["facts"]]
     return f"{point['labels']:,}: {', '.join(f'{one:,.0f}' for one in seconds)}"
-
-
-def _model(model: Mapping[str, Any]) -> str:
-    return f"{model['id']}, {model['parameters']:,} parameters, digest {model['digest'][:16]}…"
-
-
-def _plain(text: str) -> str:
-    """Text that can neither break a table nor become HTML."""
-    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())

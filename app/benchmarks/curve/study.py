@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from app.benchmarks.curve.subsets import Subset, nested_order, subset
@@ -17,7 +17,11 @@ LEAST = 2  # labels: one of each of two classes
 
 @dataclass(frozen=True)
 class Study:
-    """`pool` is every labelled case that is not test; `test` is the same for every point. `notes` say what was assumed."""
+    """`pool` is every labelled case that is not test; `test` is the same for every point. `notes` say what was assumed.
+
+    `validation`: the cases of the pool that the dataset itself sets apart to choose on, where its own split is kept; empty, a
+    share of each point's labels is held out instead.
+    """
 
     dataset: str  # name@version
     task: str
@@ -28,6 +32,7 @@ class Study:
     sizes: tuple[int, ...]
     seeds: int
     notes: tuple[str, ...] = ()
+    validation: tuple[Case, ...] = ()
     _orders: dict[int, list[Case]] = field(default_factory=dict, repr=False, compare=False)
 
     def order(self, seed: int) -> list[Case]:
@@ -37,7 +42,10 @@ class Study:
         return self._orders[seed]
 
     def subset(self, size: int, seed: int) -> Subset:
-        return subset(self.order(seed), size)
+        if not self.validation:
+            return subset(self.order(seed), size)
+        apart = {case.id for case in self.validation}
+        return Subset(tuple(case for case in self.pool if case.id not in apart), self.validation)
 
     def missing(self, size: int) -> list[str]:
         """Labels of the task that a point of this size cannot learn; the same for every seed."""
@@ -85,6 +93,11 @@ def make_study(
     if seeds == 1:
         notes.append("One seed: what the choice of labels and the luck of a training change is in no interval.")
     return Study(dataset, task, instruction, known, pool, tested, chosen, seeds, tuple(notes))
+
+
+def with_own_split(study: Study, validation: Sequence[Case]) -> Study:
+    """The same at all labels, with the dataset's own validation to choose on; where it has none, a share of the labels is."""
+    return replace(study, sizes=(len(study.pool),), validation=tuple(validation))
 
 
 def parse_sizes(text: str, pool: int) -> tuple[tuple[int, ...], list[str]]:

@@ -29,7 +29,9 @@ Summary = dict[str, Any]
 def build_summary(curve: Curve, known: Mapping[Point, Record]) -> Summary:
     """`known` holds every point of the curve."""
     study = curve.study
-    answers = {(arm.kind, size): _answers(study, by_size(known, arm.kind, size)) for arm in curve.arms for size in study.sizes}
+    answers = {
+        (arm.kind, size): answers_of(study, by_size(known, arm.kind, size)) for arm in curve.arms for size in study.sizes
+    }
     differences: dict[str, dict[tuple[Kind, int], Measured]] = {
         metric: {
             (rival, size): difference(answers["custom", size], answers[rival, size])
@@ -45,13 +47,13 @@ def build_summary(curve: Curve, known: Mapping[Point, Record]) -> Summary:
             "missing_labels": study.missing(size),
             "arms": {
                 arm.kind: {
-                    **{metric: _level(measure(answers[arm.kind, size])) for metric, (measure, _) in METRICS.items()},
+                    **{metric: level_json(measure(answers[arm.kind, size])) for metric, (measure, _) in METRICS.items()},
                     "facts": [record.facts for record in by_size(known, arm.kind, size)],
                 }
                 for arm in curve.arms
             },
             "custom_minus": {
-                rival: {metric: _difference(differences[metric][rival, size]) for metric in METRICS}
+                rival: {metric: difference_json(differences[metric][rival, size]) for metric in METRICS}
                 for rivals in RIVALS.values()
                 for rival in rivals
             },
@@ -69,8 +71,8 @@ def build_summary(curve: Curve, known: Mapping[Point, Record]) -> Summary:
         "seeds": study.seeds,
         "method": curve.method,
         "minutes": curve.minutes,
-        "base": _model(curve.base),
-        "general": _model(curve.general),
+        "base": model_json(curve.base),
+        "general": model_json(curve.general),
         "arms": names,
         "points": points,
         "crossings": [
@@ -83,7 +85,7 @@ def build_summary(curve: Curve, known: Mapping[Point, Record]) -> Summary:
     }
 
 
-def _answers(study: Study, records: Sequence[Record]) -> Answers:
+def answers_of(study: Study, records: Sequence[Record]) -> Answers:
     place = {label: number for number, label in enumerate(study.labels)}
     codes = np.array([record.answers for record in records], dtype=np.int64)
     # Metrics have a number of its own for an answer that is no label.
@@ -91,11 +93,11 @@ def _answers(study: Study, records: Sequence[Record]) -> Answers:
     return Answers(np.array([place[case.gold] for case in study.test], dtype=np.int64), codes, len(place))
 
 
-def _level(measured: Measured) -> dict[str, Any]:
+def level_json(measured: Measured) -> dict[str, Any]:
     return _plain(measured, 0.0)
 
 
-def _difference(measured: Measured) -> dict[str, Any]:
+def difference_json(measured: Measured) -> dict[str, Any]:
     return _plain(measured, -1.0)
 
 
@@ -108,7 +110,7 @@ def _plain(measured: Measured, lowest: float) -> dict[str, Any]:
     }
 
 
-def _model(version: ModelVersion) -> dict[str, Any]:
+def model_json(version: ModelVersion) -> dict[str, Any]:
     return {"id": version.id, "digest": version.digest, "parameters": version.card.parameters}
 
 

@@ -13,9 +13,10 @@ from rich.console import Console
 from app.benchmarks.curve.arms import Point, encode
 from app.benchmarks.curve.cache import Record
 from app.benchmarks.curve.figure import STYLES, chart, figure
-from app.benchmarks.curve.report import prepare, to_markdown, to_table, write
+from app.benchmarks.curve.report import to_markdown, to_table, write
 from app.benchmarks.curve.run import Curve
 from app.benchmarks.curve.summary import build_summary
+from app.benchmarks.curve.written import prepare
 from app.errors import SetupError
 from tests.benchmarks.curve.conftest import study
 

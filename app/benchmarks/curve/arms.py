@@ -21,7 +21,9 @@ from app.benchmarks.curve.subsets import Subset
 from app.benchmarks.runner import SCORINGS, SHOTS, Case, Style, pick_examples
 from app.benchmarks.scorers import accuracy
 from app.catalog.catalog import ModelVersion
+from app.inference.labels import Question
 from app.inference.questions import open_question
+from app.inference.schemas import Scoring
 
 Kind = Literal["majority", "classical", "zero-shot", "few-shot", "custom"]
 
@@ -83,7 +85,7 @@ class Classical:
 class ZeroShot:
     """Asked in the way (app.inference.scoring) that decides most of the point's labels right, of at most CHOICE of them.
 
-    The test is put to the model once: no label changes what the model says, only which way counts.
+    The test is put to the model once for each way that is chosen at some point: no label changes what the model says.
     """
 
     kind: Kind = "zero-shot"
@@ -102,8 +104,7 @@ class ZeroShot:
         ways = {scoring: labels[: len(cases)] for scoring, labels in on_labels.items()}
         gold = [case.gold for case in cases]
         best = max(SCORINGS, key=lambda scoring: accuracy(gold, ways[scoring]))
-        on_test = await self._ways(self._study.test, tell)
-        return on_test[best], {"scoring": best, "chosen_on": len(cases)}
+        return await self._on_test(best, tell), {"scoring": best, "chosen_on": len(cases)}
 
     def _choice(self, size: int, seed: int) -> Sequence[Case]:
         return self._study.order(seed)[: min(size, CHOICE)]
@@ -114,14 +115,33 @@ class ZeroShot:
     async def _ways(self, cases: Sequence[Case], tell: Tell) -> Ways:
         """From the cache where these cases were asked before."""
         labels = self._study.labels
-        identity = {"labels": labels, "code": self._study.identity["code"], **self._asked(), "cases": rows_digest(cases)}
+        identity = self._put(cases)
         record = self._cache.get(identity)
         if record is None:
-            question = open_question(labels, self._study.instruction)
-            found = await self._judge.in_every_way(self._model, question, [case.text for case in cases], tell)
+            found = await self._judge.in_every_way(self._model, self._question, [case.text for case in cases], tell)
             record = Record([], 0.0, {scoring: encode(said, labels) for scoring, said in found.items()})
             self._cache.put(identity, record)
         return {scoring: decode(record.facts[scoring], labels) for scoring in SCORINGS}
+
+    async def _on_test(self, scoring: Scoring, tell: Tell) -> Labels:
+        """In one way, of which the best label alone is searched for; likewise from the cache."""
+        identity = self._put(self._study.test) | {"scoring": scoring}
+        record = self._cache.get(identity)
+        if record is None:
+            texts = [case.text for case in self._study.test]
+            found = await self._judge.label(self._model, self._question, texts, scoring, tell)
+            record = Record(encode(found, self._study.labels), 0.0, {})
+            self._cache.put(identity, record)
+        return decode(record.answers, self._study.labels)
+
+    @property
+    def _question(self) -> Question:
+        return open_question(self._study.labels, self._study.instruction)
+
+    def _put(self, cases: Sequence[Case]) -> dict[str, Any]:
+        """What the answers to these cases depend on."""
+        labels, code = self._study.labels, self._study.identity["code"]
+        return {"labels": labels, "code": code, **self._asked(), "cases": rows_digest(cases)}
 
 
 class FewShot:

@@ -1,4 +1,4 @@
-"""What routes depend on, named once as types."""
+"""What routes depend on, named once as types; all asynchronous, as FastAPI calls others in a thread."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -12,12 +12,12 @@ from app.jobs.queue import JobQueue
 from app.settings import Settings
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def get_database(request: Request) -> Database:
+async def get_database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
 
@@ -27,17 +27,17 @@ async def get_session(request: Request) -> AsyncIterator[Session]:
         yield session
 
 
-def get_catalog(request: Request) -> Catalog:
+async def get_catalog(request: Request) -> Catalog:
     catalog: Catalog = request.app.state.catalog
     return catalog
 
 
-def get_engines(request: Request) -> Engines:
+async def get_engines(request: Request) -> Engines:
     engines: Engines = request.app.state.engines
     return engines
 
 
-def get_jobs(request: Request) -> JobQueue:
+async def get_jobs(request: Request) -> JobQueue:
     jobs: JobQueue = request.app.state.jobs
     return jobs
 

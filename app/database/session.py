@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from app.database.journal import Journal
 
 # For those above who must name a session, or answer what a driver raises, but not know SQLAlchemy.
 Session = AsyncSession
@@ -16,25 +18,32 @@ DatabaseError = DBAPIError
 
 @dataclass(frozen=True)
 class Database:
-    """An engine and the factory of its sessions."""
+    """An engine, the factory of its sessions, and the journal for rows that are only added."""
 
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
+    journal: Journal
 
     async def close(self) -> None:
+        await self.journal.close()
         await self.engine.dispose()
 
 
 def connect(url: str) -> Database:
     """Opens no connection yet; `url` names an async driver (aiosqlite or psycopg)."""
     sqlite = url.startswith("sqlite")
-    engine = create_async_engine(
-        url, pool_pre_ping=not sqlite, connect_args={"timeout": 30} if sqlite else {"prepare_threshold": None}
-    )
+    options: dict[str, Any] = {
+        "pool_pre_ping": not sqlite,
+        "connect_args": {"timeout": 30} if sqlite else {"prepare_threshold": None},
+    }
+    engine = create_async_engine(url, **options)
+    # psycopg is both; SQLite has a driver of its own for threads.
+    writing = create_engine(url.replace("sqlite+aiosqlite:", "sqlite:", 1), **options)
     if sqlite:
-        event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
-        event.listen(engine.sync_engine, "begin", _sqlite_begin)
-    return Database(engine, async_sessionmaker(engine, expire_on_commit=False))
+        for one in (engine.sync_engine, writing):
+            event.listen(one, "connect", _sqlite_pragmas)
+            event.listen(one, "begin", _sqlite_begin)
+    return Database(engine, async_sessionmaker(engine, expire_on_commit=False), Journal(writing))
 
 
 def _sqlite_pragmas(connection: Any, _record: Any) -> None:

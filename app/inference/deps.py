@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from app.inference.serving import Serving
 
 
-def get_serving(request: Request) -> Serving:
+async def get_serving(request: Request) -> Serving:
     state = request.app.state
     return Serving(state.settings, state.database, state.catalog, state.engines, state.tasks, state.scorer)
 

@@ -79,8 +79,7 @@ class Generations:
         Raises like `complete`. Close it: that stops the engine and logs what was produced.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._serving.settings.request_timeout_s
-        events: asyncio.Queue[tuple[Answer, Event | Exception]] = asyncio.Queue()
+        events: asyncio.Queue[tuple[Answer, Event] | Exception] = asyncio.Queue()
         free = asyncio.Semaphore(self._serving.at_once)
 
         async def pump(answer: Answer) -> None:
@@ -89,19 +88,19 @@ class Generations:
                     async for event in answered:
                         events.put_nowait((answer, event))
             except Exception as error:
-                events.put_nowait((answer, error))
+                events.put_nowait(error)
 
+        # One timer for the request: a timeout around each event would be set and taken back for every token.
+        settings = self._serving.settings
+        deadline = loop.call_later(settings.request_timeout_s, lambda: events.put_nowait(too_slow(settings)))
         tasks = [asyncio.create_task(pump(answer)) for answer in self.answers]
         left = len(tasks)
         try:
             while left:
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        answer, event = await events.get()
-                except TimeoutError as error:
-                    raise too_slow(self._serving.settings) from error
-                if isinstance(event, Exception):
-                    raise event
+                happened = await events.get()
+                if isinstance(happened, Exception):
+                    raise happened
+                answer, event = happened
                 if isinstance(event, Done):
                     await self._log([answer])
                     left -= 1
@@ -110,6 +109,7 @@ class Generations:
             self._fail(error)
             raise
         finally:
+            deadline.cancel()
             await to_the_end(self._end(tasks))
 
     async def produce(self, answer: Answer) -> AsyncGenerator[str, None]:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from app.database.base import Base
-from app.database.session import Database, transaction
+from app.database.session import Database
 
 
 async def log(database: Database, rows: Sequence[Base]) -> None:
-    """Adds all rows in one transaction, committed when this returns."""
+    """Adds all rows in one transaction, which they may share with other requests; committed when this returns."""
     if rows:
-        async with transaction(database) as session:
-            session.add_all(rows)
+        await database.journal.add(rows)

@@ -32,6 +32,7 @@ from app.settings import Settings
 from app.training.fresh import new_llama
 from tests.models import make_adapter
 from tests.perf.service import ROOT, service, transformers_serve
+from tests.perf.streams import last_of_stream
 
 DATA = ROOT.parent / "shared" / "data"
 PROSE = "the card was charged twice and my transfer is still pending after a refund from the shop near the water pipe"
@@ -207,7 +208,7 @@ def one_stream(url: str, catalog: Catalog, what: str) -> Iterator[Row]:
 async def chats(url: str, count: int, tokens: int, model: str = "general", *, ours: bool = True) -> float:
     """Tokens per second of so many streams at once, the median of three rounds."""
 
-    async def chat(client: httpx.AsyncClient, number: int) -> int:
+    async def chat(number: int) -> int:
         body = {
             "model": model,
             "messages": [{"role": "user", "content": f"{number}: {' '.join(WORDS)}"}],
@@ -218,22 +219,18 @@ async def chats(url: str, count: int, tokens: int, model: str = "general", *, ou
         }
         if ours:
             body["logit_bias"] = {"2": -100}  # no end before the last token; random weights hardly ever say it
-        async with client.stream("POST", "/v1/chat/completions", json=body) as response:
-            last = b""
-            async for data in response.aiter_raw():  # a client that costs little: it shares the processor
-                last = (last + data)[-2000:]
+        last = await last_of_stream(url, "/v1/chat/completions", body)
         used = re.findall(rb"\"completion_tokens\": ?(\d+)", last)
         if not used:
             raise RuntimeError(f"{url} told no usage: {last.decode()[-300:]}")
         return int(used[-1])
 
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=600) as client:
-        await chat(client, 0)
-        found = []
-        for _ in range(3):
-            began = time.perf_counter()
-            made = sum(await asyncio.gather(*(chat(client, number) for number in range(count))))
-            found.append(made / (time.perf_counter() - began))
+    await chat(0)
+    found = []
+    for _ in range(3):
+        began = time.perf_counter()
+        made = sum(await asyncio.gather(*(chat(number) for number in range(count))))
+        found.append(made / (time.perf_counter() - began))
     return statistics.median(found)
 
 

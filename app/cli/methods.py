@@ -24,6 +24,9 @@ def methods(
     general: Annotated[str | None, typer.Option(help="The general model compared with; by default the base.")] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Times that each model is trained.")] = 1,
     minutes: Annotated[float, typer.Option(min=0.1, help="Wall clock of each training.")] = 10.0,
+    epochs: Annotated[
+        float, typer.Option(min=0.1, help="Times that each training sees its rows, at most; fewer where the minutes end.")
+    ] = 10.0,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many test cases (a stratified sample); by default all.")
     ] = None,
@@ -53,7 +56,7 @@ def methods(
 
     settings = Settings()
     try:
-        curves = _curves(settings, dataset, only, task, base, general or base, seeds, minutes, limit)
+        curves = _curves(settings, dataset, only, task, base, general or base, seeds, minutes, epochs, limit)
         if dry_run:
             _show_plan(curves, as_json)
             return
@@ -84,6 +87,7 @@ def _curves(
     general: str,
     seeds: int,
     minutes: float,
+    epochs: float,
     limit: int | None,
 ) -> list["Curve"]:
     """One for each method. Raises InvalidRequest for a method that there is not, and what a study and a curve raise."""

@@ -100,16 +100,16 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     notes = []
     custom = [row for row in rows if row["custom"]]
     cut = [
-        f"{row['name']} ({share:.0%})"
+        f"{row['name']} {min(facts['epochs'] for facts in row['facts']):.1f}"
         for row in custom
-        for share in [min(facts["epochs"] / facts["epochs_asked"] for facts in row["facts"])]
-        if share < 0.95
+        if any(facts["epochs"] < 0.95 * facts["epochs_asked"] for facts in row["facts"])
     ]
     if cut:
-        notes.append(f"The minutes allowed a part of the epochs asked for: {', '.join(cut)}.")
+        asked = custom[0]["facts"][0]["epochs_asked"]
+        notes.append(f"Of {asked:g} epochs the minutes allowed fewer: {', '.join(cut)}.")
     left_out = {row["name"]: max(facts["rows_left_out"] for facts in row["facts"]) for row in custom}
     if any(left_out.values()):
-        told = ", ".join(f"{name} {rows:,}" for name, rows in left_out.items() if rows)
+        told = ", ".join(f"{name} {rows:,.0f}" for name, rows in left_out.items() if rows)
         notes.append(f"Rows longer than the model's context, which taught it nothing: {told}.")
     if any(not facts["shots"] for row in rows if row["arm"] == "few-shot" for facts in row["facts"]):
         notes.append("Not one example fitted into the context of the general model: few-shot is zero-shot.")

@@ -25,8 +25,12 @@ def methods(
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Times that each model is trained.")] = 1,
     minutes: Annotated[float, typer.Option(min=0.1, help="Wall clock of each training.")] = 10.0,
     epochs: Annotated[
-        float, typer.Option(min=0.1, help="Times that each training sees its rows, at most; fewer where the minutes end.")
-    ] = 10.0,
+        float | None,
+        typer.Option(
+            min=0.1,
+            help="Times that each training sees its rows, fewer where the minutes end; by default 4, more where rows are few.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many test cases (a stratified sample); by default all.")
     ] = None,
@@ -87,7 +91,7 @@ def _curves(
     general: str,
     seeds: int,
     minutes: float,
-    epochs: float,
+    epochs: float | None,
     limit: int | None,
 ) -> list["Curve"]:
     """One for each method. Raises InvalidRequest for a method that there is not, and what a study and a curve raise."""
@@ -109,7 +113,15 @@ def _curves(
     )
     catalog = Catalog([settings.models_dir, settings.made_models_dir])
     return [
-        Curve(study, method=method, base=catalog.find(base), general=catalog.find(general), settings=settings, minutes=minutes)
+        Curve(
+            study,
+            method=method,
+            base=catalog.find(base),
+            general=catalog.find(general),
+            settings=settings,
+            minutes=minutes,
+            options={} if epochs is None else {"epochs": epochs},
+        )
         for method in chosen
     ]
 

@@ -48,6 +48,7 @@ def test_a_table_is_measured_and_asked_again_comes_from_what_is_known(tmp_path: 
     assert "custom (full)" in first.output
     assert json.loads(invoke(*words, "--json").stdout) == json.loads((tmp_path / "out" / "methods.json").read_text())
     assert "Trainings left: 0" in invoke(*words, "--dry-run").output
+    assert "Trainings left: 1" in invoke(*words, "--epochs", "3", "--dry-run").output
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,11 @@ class TrainedTask(_Part):
     prompt: str = Field("{input}", description="what the user turn holds; must contain {input}")
     labels: tuple[str, ...] = Field(min_length=2)
     answers: tuple[str, ...] = Field((), description="what the model says for each label, in their order; empty: the labels")
+    temperature: float = Field(
+        1.0,
+        gt=0,
+        description="log-likelihoods of labels are divided by it, so that a probability is the share of right answers",
+    )
 
     @model_validator(mode="after")
     def _each_label_has_its_answer(self) -> "TrainedTask":

@@ -43,6 +43,10 @@ class ResultOut(BaseModel):
     label_mass: float | None = Field(description="probability that the answer is any of the labels at all; null likewise")
     margin: float | None = Field(description="the likeliest label's probability minus the next one's; null likewise")
     bounds: Bounds | None = Field(description="when only the best label was wanted")
+    calibration_temperature: float | None = Field(
+        description="what the labels' log-likelihoods were divided by, as fitted when the model was trained for the task; null: by "
+        "nothing. label_mass is the model's own either way"
+    )
     text: str | None = Field(description="the generated answer; null when labels were scored")
     seed: int | None = Field(description="of the generated answer; null when labels were scored")
     usage: UsageOut
@@ -186,6 +190,7 @@ async def _generate(asked: Sequence[Scored], body: ClassifyIn, request_id: str, 
             label_mass=None,
             margin=None,
             bounds=None,
+            calibration_temperature=None,
             text=answer.text,
             seed=answer.request.sampling.seed,
             usage=usage([answer], 1),

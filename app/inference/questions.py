@@ -1,6 +1,7 @@
 """Which labels a model chooses from and how a text is put to it, from what a request names."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from app.catalog.cards import TrainedTask
 from app.catalog.catalog import ModelVersion
@@ -27,7 +28,8 @@ async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) 
                     "without a task.",
                     param=name,
                 )
-        return trained_question(trained, _checked(_chosen(body.labels, trained.labels, trained.name), body, serving))
+        question = trained_question(trained, _checked(_chosen(body.labels, trained.labels, trained.name), body, serving))
+        return question if body.temperature_scaling else replace(question, temperature=1.0)
     instruction = body.instruction
     labels = tuple(body.labels or ())
     if body.task is not None:
@@ -47,7 +49,7 @@ async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) 
 
 def trained_question(task: TrainedTask, labels: tuple[str, ...]) -> Question:
     """For a model that was trained for `task`, to choose from `labels` of it."""
-    return Question(labels, tuple(map(task.answer, labels)), lambda text: trained_prompt(text, task))
+    return Question(labels, tuple(map(task.answer, labels)), lambda text: trained_prompt(text, task), task.temperature)
 
 
 def open_question(labels: tuple[str, ...], instruction: str, examples: Sequence[tuple[str, str]] = ()) -> Question:

@@ -315,6 +315,11 @@ class ClassifyIn(In):
         description="false, only with mode score: just the best label is wanted. It is found without computing the others, "
         "which is faster where labels are many, and bounds are told instead of probabilities",
     )
+    temperature_scaling: bool = Field(
+        default=True,
+        description="false: probabilities as the model's log-likelihoods have them, not divided by the calibration temperature "
+        "that was fitted on validation when the model was trained for the task. The best label is the same",
+    )
     temperature: Temperature | None = Field(default=None, description="only with mode generate; 0 unless told")
     seed: Seed | None = Field(default=None, description="of mode generate; scoring draws nothing")
     max_tokens: Count | None = Field(default=None, description="only with mode generate; enough for any label unless told")

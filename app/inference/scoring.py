@@ -3,7 +3,7 @@
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from pydantic import BaseModel, Field
@@ -33,13 +33,14 @@ class Bounds(BaseModel):
 @dataclass(frozen=True)
 class Decision:
     """Scores as probabilities. `label_mass` is of the model itself, however its labels were compared. Where only the best label
-    is wanted there are `bounds` instead of these numbers."""
+    is wanted there are `bounds` instead of these numbers. `calibration_temperature` is what they were divided by, if by any."""
 
     label: str
     probabilities: dict[str, float] | None
     label_mass: float | None
     margin: float | None
     bounds: Bounds | None = None
+    calibration_temperature: float | None = None
 
 
 class Scorer:
@@ -49,7 +50,8 @@ class Scorer:
     that have nothing to do with the text: it likes short labels, and some words better than others. `mean` divides by the
     label's tokens (the end of the answer is one). `calibrated` subtracts the log-likelihood that the label gets after the same
     prompt with CONTENT_FREE for the text (T. Zhao et al., "Calibrate Before Use", ICML 2021; A. Holtzman et al., "Surface Form
-    Competition", EMNLP 2021).
+    Competition", EMNLP 2021). With `sum` a question's temperature, fitted
+    when its model was trained, divides the log-likelihoods; the order of the labels stays.
     """
 
     def __init__(self, engines: Engines) -> None:
@@ -69,10 +71,13 @@ class Scorer:
         """Raises BrokenWeights for weights that compute NaN, and what an engine raises."""
         ranking = await self._ranking(model, question, scoring, priority)
         scores = await self._asked(model, question, question.put(text), priority, ranking if only_best else None)
-        values = _values(ranking, scores)
+        temperature = _temperature(question, scoring)
+        values = _values(ranking, scores, temperature)
         if only_best:
-            return scores, decide_best(question.labels, values, scores)
-        return scores, decide(question.labels, values, scores.log_likelihoods)
+            decision = decide_best(question.labels, values, scores)
+        else:
+            decision = decide(question.labels, values, scores.log_likelihoods)
+        return scores, replace(decision, calibration_temperature=temperature)
 
     async def in_every_way(
         self, model: ModelVersion, question: Question, text: str, priority: Priority = "interactive"
@@ -83,8 +88,12 @@ class Scorer:
         }
         scores = await self._asked(model, question, question.put(text), priority)
         return {
-            scoring: decide(question.labels, _values(ranking, scores), scores.log_likelihoods)
+            scoring: replace(
+                decide(question.labels, _values(ranking, scores, temperature), scores.log_likelihoods),
+                calibration_temperature=temperature,
+            )
             for scoring, ranking in rankings.items()
+            for temperature in [_temperature(question, scoring)]
         }
 
     async def _ranking(self, model: ModelVersion, question: Question, scoring: Scoring, priority: Priority) -> Ranking:
@@ -111,9 +120,14 @@ class Scorer:
         return scores
 
 
-def _values(ranking: Ranking, scores: Scores) -> list[float]:
+def _temperature(question: Question, scoring: Scoring) -> float | None:
+    """The question's, which was fitted to whole log-likelihoods; None where there is none."""
+    return question.temperature if scoring == "sum" and question.temperature != 1.0 else None
+
+
+def _values(ranking: Ranking, scores: Scores, temperature: float | None) -> list[float]:
     pairs = zip(scores.log_likelihoods, scores.label_tokens, strict=True)
-    return [ranking.value(place, likely, tokens) for place, (likely, tokens) in enumerate(pairs)]
+    return [ranking.value(place, likely, tokens) / (temperature or 1.0) for place, (likely, tokens) in enumerate(pairs)]
 
 
 def decide(labels: Sequence[str], scores: Sequence[float], log_likelihoods: Sequence[float]) -> Decision:

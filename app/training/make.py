@@ -15,11 +15,12 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from app.catalog.cards import CARD_FILE, Card, Made, read_card, write_card
+from app.catalog.cards import CARD_FILE, Card, Made, TrainedTask, read_card, write_card
 from app.catalog.catalog import ModelVersion
 from app.catalog.digest import recipe_digest
 from app.errors import SetupError, Unprocessable
 from app.training import full, lora
+from app.training.calibration import calibrate
 from app.training.data import EncodedTask, Plan, Row, encode_task
 from app.training.full import PROMPT_WEIGHT
 from app.training.ground import lay_ground
@@ -27,7 +28,7 @@ from app.training.loop import Outcome, Schedule, ShouldStop, best_weights, secon
 from app.training.model_card import model_card
 from app.training.progress import OnProgress, Progress
 from app.training.recipe import CODE, Recipe
-from app.training.score import Quality, quality
+from app.training.score import Quality, label_log_likelihoods, quality, quality_of
 
 RACE_STEPS = 40  # at least, of each method: fewer tell nothing
 RACE_SHARE = 0.1  # of the epochs, for each method
@@ -159,7 +160,7 @@ class _Workshop:
             full.save(model, part, self._tokenizer)
         # What is measured is read back from the disk, as it will be served.
         self._say("measure")
-        validation = self._measure(self._read_back(method, part))
+        tasks, validation = self._measure(self._read_back(method, part))
         from_nothing = recipe.method == "scratch"
         card = Card(
             name=recipe.name,
@@ -173,7 +174,7 @@ class _Workshop:
             parent_digest=None if from_nothing else self._base.digest,
             context=self._context,
             parameters=sum(weight.numel() for weight in model.parameters()),
-            tasks=tuple(task.task for task in self._tasks),
+            tasks=tasks,
             sources=() if from_nothing else self._base.card.sources,
             made=Made(
                 recipe_digest=digest,
@@ -261,16 +262,23 @@ class _Workshop:
     def _quality(self, model: nn.Module, task: EncodedTask, cases: int) -> Quality:
         return quality(model, task.cases(cases), task.gold(cases), end=self._tokenizer.eos_token_id, pad=self._pad)
 
-    def _measure(self, model: nn.Module) -> dict[str, float]:
+    def _measure(self, model: nn.Module) -> tuple[tuple[TrainedTask, ...], dict[str, float]]:
+        """The tasks with their temperatures, and what validation says of each."""
+        tasks: list[TrainedTask] = []
         measured: dict[str, float] = {}
         for task in self._tasks:
-            found = self._quality(model, task, FINAL_CASES)
+            gold = task.gold(FINAL_CASES)
+            scores = label_log_likelihoods(model, task.cases(FINAL_CASES), end=self._tokenizer.eos_token_id, pad=self._pad)
+            found, calibration = quality_of(scores, gold), calibrate(scores, gold)
+            tasks.append(task.task.model_copy(update={"temperature": calibration.temperature}))
             measured |= {
                 f"{task.task.name}_accuracy": round(found.accuracy, 4),
                 f"{task.task.name}_macro_f1": round(found.macro_f1, 4),
                 f"{task.task.name}_cases": found.cases,
+                f"{task.task.name}_ece": round(calibration.ece, 4),
+                f"{task.task.name}_ece_tempered": round(calibration.ece_tempered, 4),
             }
-        return measured
+        return tuple(tasks), measured
 
     @property
     def _pad(self) -> int:

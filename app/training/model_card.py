@@ -2,7 +2,7 @@
 
 from scipy.stats import binomtest
 
-from app.catalog.cards import Card
+from app.catalog.cards import Card, TrainedTask
 
 _HOW = {
     "lora": "LoRA: small updates beside the base's weights, which stay as they are",
@@ -52,6 +52,8 @@ benchmark on their own cases. A decision about a person or money should not rest
 
 The weights were chosen on these cases, so the numbers flatter; a benchmark on test cases tells what to expect.
 
+{chr(10).join(_calibration(card, task) for task in card.tasks)}
+
 ## Limits
 - It knows the labels above and no others{others}; a text that fits none still gets one.
 - {_rows_left_out(left_out)}
@@ -67,6 +69,20 @@ def _row(card: Card, task: str) -> str:
     accuracy, cases = found[f"{task}_accuracy"], int(found[f"{task}_cases"])
     interval = binomtest(round(accuracy * cases), cases).proportion_ci(method="wilson")
     return f"| {task} | {accuracy:.3f} [{interval.low:.2f}-{interval.high:.2f}] | {found[f'{task}_macro_f1']:.3f} | {cases:,} |"
+
+
+def _calibration(card: Card, task: TrainedTask) -> str:
+    """How far probabilities are from shares of right answers."""
+    before, after = (card.made.validation.get(f"{task.name}_{name}") for name in ("ece", "ece_tempered"))
+    if before is None or after is None:
+        return f"- `{task.name}`: how far its probabilities can be trusted was not measured."
+    if task.temperature == 1.0:
+        return f"- `{task.name}`: probabilities are off by {100 * before:.1f} points on average; no temperature mended that."
+    return (
+        f"- `{task.name}`: log-likelihoods of labels are divided by a temperature of {task.temperature:.2f}; on average "
+        f"probabilities are off by {100 * after:.1f} points (on cases that the temperature was not fitted to), without it by "
+        f"{100 * before:.1f} (expected calibration error)."
+    )
 
 
 def _rows_left_out(count: int) -> str:

@@ -105,7 +105,11 @@ def quality(
     model: nn.Module, cases: Sequence[Case], gold: Sequence[int], *, end: int, pad: int = 0, batch_tokens: int = 8192
 ) -> Quality:
     """Decide each case by its likeliest label and compare with `gold`, the places of the right labels."""
-    scores = label_log_likelihoods(model, cases, end=end, pad=pad, batch_tokens=batch_tokens)
+    return quality_of(label_log_likelihoods(model, cases, end=end, pad=pad, batch_tokens=batch_tokens), gold)
+
+
+def quality_of(scores: Sequence[Tensor], gold: Sequence[int]) -> Quality:
+    """The same from log-likelihoods [labels] of each case."""
     found = [int(score.argmax()) for score in scores]
     right = sum(a == b for a, b in zip(found, gold, strict=True))
     return Quality(right / len(gold), float(f1_score(gold, found, average="macro", zero_division=0)), len(gold))

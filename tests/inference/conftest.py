@@ -19,6 +19,7 @@ from tests.fakes import make_fake
 
 CLAIMS = TrainedTask(name="kind-of-loss", prompt="kind-of-loss: {input}", labels=("water", "fire", "theft"))
 SHORT = TrainedTask(name="part", labels=("WATER (PIPES)", "FIRE, NEC"), answers=("water", "fire"))
+LOUD = TrainedTask(name="loud", labels=("water", "fire"), temperature=2.5)  # its model is too sure, validation said
 
 Start = Callable[..., TestClient]
 Rows = Callable[[TestClient, type[Base]], list[Any]]
@@ -29,7 +30,7 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A general model, one trained for a task, and one that reads very little."""
     root = tmp_path_factory.mktemp("models")
     make_fake(root, "general")
-    make_fake(root, "claims", kind="custom", method="full", domain="claims", parent="general@1", tasks=(CLAIMS, SHORT))
+    make_fake(root, "claims", kind="custom", method="full", domain="claims", parent="general@1", tasks=(CLAIMS, SHORT, LOUD))
     make_fake(root, "short", context=24)
     return root
 

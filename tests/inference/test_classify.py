@@ -115,6 +115,21 @@ def test_a_said_short_answer_is_read_as_its_label(said: str, meant: str | None) 
     assert question.read(said) == meant
 
 
+def test_probabilities_are_divided_by_the_temperature_of_the_task_unless_it_is_switched_off(client: TestClient) -> None:
+    tempered, plain = (
+        classify(client, model="claims", input="it burned", task="loud", temperature_scaling=on)[0] for on in (True, False)
+    )
+    (other,) = classify(client, model="claims", input="it burned", task="part")
+
+    def log_odds(result: dict[str, Any]) -> float:
+        return math.log(result["probabilities"]["water"] / result["probabilities"]["fire"])
+
+    assert log_odds(tempered) == pytest.approx(log_odds(plain) / 2.5)
+    assert (tempered["calibration_temperature"], plain["calibration_temperature"]) == (2.5, None)
+    assert (tempered["label"], tempered["label_mass"]) == (plain["label"], plain["label_mass"])
+    assert other["calibration_temperature"] is None
+
+
 def test_an_unknown_task_is_not_guessed_at(client: TestClient) -> None:
     for more in ({}, {"labels": LABELS}):
         error = refused(client, 404, model="general", input="x", task="kind-of-los", **more)

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -153,3 +154,23 @@ def test_labels_that_are_impossible_with_and_without_a_text_are_no_trouble(model
 def test_scores_that_are_no_numbers_are_an_error_that_names_the_model(model: ModelVersion, scoring: Scoring) -> None:
     with pytest.raises(BrokenWeights, match=r"general@1.*damaged"):
         scored(Habits(back=(math.nan, -1.0)), model, "back", scoring)
+
+
+def test_a_temperature_softens_the_sum_and_leaves_order_mass_and_other_ways_alone(model: ModelVersion) -> None:
+    scorer = Scorer(cast(Engines, Habits(back=(-1.2, -2.0))))
+    tempered = replace(QUESTION, temperature=2.0)
+
+    def ask(question: Question, scoring: Scoring = "sum", *, only_best: bool = False) -> Decision:
+        return asyncio.run(scorer.score(model, question, "back", scoring, only_best=only_best))[1]
+
+    decision = ask(tempered)
+    assert decision.probabilities is not None
+    assert decision.probabilities["ankle"] == pytest.approx(1 / (1 + math.exp((1.2 - 2.0) / 2)))
+    assert (decision.label, decision.label_mass) == (ask(QUESTION).label, ask(QUESTION).label_mass)
+    assert (decision.calibration_temperature, ask(QUESTION).calibration_temperature) == (2.0, None)
+    assert ask(tempered, "mean") == ask(QUESTION, "mean")
+    assert ask(tempered, "calibrated") == ask(QUESTION, "calibrated")
+    best = ask(tempered, only_best=True)
+    assert best.bounds is not None
+    assert best.bounds.probability == pytest.approx((decision.probabilities["ankle"],) * 2)
+    assert asyncio.run(scorer.in_every_way(model, tempered, "back"))["sum"] == decision

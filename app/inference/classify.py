@@ -44,8 +44,8 @@ class ResultOut(BaseModel):
     margin: float | None = Field(description="the likeliest label's probability minus the next one's; null likewise")
     bounds: Bounds | None = Field(description="when only the best label was wanted")
     calibration_temperature: float | None = Field(
-        description="what the labels' log-likelihoods were divided by, as fitted when the model was trained for the task; null: by "
-        "nothing. label_mass is the model's own either way"
+        description="what the labels' log-likelihoods were divided by, as fitted when the model was trained for the task; "
+        "null: by nothing. label_mass is the model's own either way"
     )
     text: str | None = Field(description="the generated answer; null when labels were scored")
     seed: int | None = Field(description="of the generated answer; null when labels were scored")

@@ -1,4 +1,4 @@
-"""How a training can end early; without torch, so that the service can name them."""
+"""How a training can end early, or not begin; without torch, so that the service can name them."""
 
 from app.errors import VersusError
 
@@ -15,3 +15,11 @@ class TrainingStopped(VersusError):
 
     status = 409
     code = "training_stopped"
+
+
+class WontFit(VersusError):
+    """The machine has less memory or disk than the training needs; the message tells both."""
+
+    status = 422
+    type = "invalid_request_error"
+    code = "will_not_fit"

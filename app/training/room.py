@@ -1,0 +1,82 @@
+"""How much memory and disk there is for a training, and the refusal of one that needs more."""
+
+import shutil
+from pathlib import Path
+
+from app.training.errors import WontFit
+from app.training.estimate import Need
+
+CGROUP = Path("/sys/fs/cgroup")
+MEMINFO = Path("/proc/meminfo")
+
+
+def free_memory() -> int | None:
+    """Bytes that this process can still get: what the machine has available, or less where a control group sets a limit; None
+    where the system does not tell."""
+    known = [one for one in (_available(), _within_the_group()) if one is not None]
+    return min(known) if known else None
+
+
+def free_disk(folder: Path) -> int:
+    """Bytes free where `folder` is, or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def folder_bytes(folder: Path) -> int:
+    """What the files below `folder` hold; 0 when there is none. Files that vanish meanwhile do not count."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:
+            continue
+    return total
+
+
+def check_room(need: Need, folder: Path, work: Path | None = None) -> None:
+    """Raises WontFit with both numbers. What `work` holds already is part of the need of a training that goes on."""
+    disk = free_disk(folder) + (folder_bytes(work) if work is not None else 0)
+    if need.disk > disk:
+        raise WontFit(
+            f"The training needs about {told(need.disk)} of disk for its checkpoints and the model, and {told(disk)} are free "
+            "in the data folder; free some, or take lora or a smaller base."
+        )
+    memory = free_memory()
+    if memory is not None and need.memory > memory:
+        raise WontFit(
+            f"The training needs about {told(need.memory)} of memory, and {told(memory)} are free; make batch_tokens smaller, "
+            "or take lora, a smaller base or a larger machine."
+        )
+
+
+def told(count: int) -> str:
+    """Bytes for people, in units of 1024."""
+    size, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1024 or unit == "TiB":
+            break
+        size /= 1024
+    return f"{size:,.0f} {unit}" if unit == "B" or size >= 100 else f"{size:,.1f} {unit}"
+
+
+def _available() -> int | None:
+    try:
+        lines = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def _within_the_group() -> int | None:
+    """Control groups of version 2; page cache that can go does not count as used."""
+    try:
+        most = (CGROUP / "memory.max").read_text().strip()
+        if most == "max":
+            return None
+        used = int((CGROUP / "memory.current").read_text())
+        stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+        return max(0, int(most) - used + int(stat.get("inactive_file", 0)))
+    except (OSError, ValueError):
+        return None

@@ -29,6 +29,9 @@ def train(
     base: Annotated[str, typer.Option(help="The model that it is made from.")] = "general",
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Wall clock that the training fits into.")] = None,
     url: Annotated[str, typer.Option(help="The service; empty means VERSUS_API_URL or http://host:port of the settings.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Start nothing: tell rows, tokens, padding, steps, memory, disk, minutes.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the finished run as JSON, nothing else.")] = False,
 ) -> None:
     """Make a custom model from a dataset. The service must be running, with a worker.
@@ -40,6 +43,8 @@ def train(
       versus train --name tickets --dataset tickets --method lora
 
       versus train --recipe claims.toml --json
+
+      versus train --recipe claims.toml --dry-run
     """
     from rich.console import Console
 
@@ -50,6 +55,8 @@ def train(
 
     async def run() -> dict[str, Any]:
         async with ServiceClient(url or Settings().api, patience_s=5) as client:
+            if dry_run:
+                return await client.post("/v1/training-runs/estimate", body)
             return await follow_training(client, await client.post("/v1/training-runs", body))
 
     try:
@@ -66,11 +73,35 @@ def train(
         fail(error)
     if as_json:
         typer.echo(json.dumps(done, indent=2))
+    if dry_run:
+        if not as_json:
+            typer.echo(estimate_text(done))
+        raise typer.Exit(1 if done["refused"] else 0)
     if done["status"] != "succeeded":
         sys.stderr.write(f"The training {done['status']}: {done['error'] or done['id']}\n")
         raise typer.Exit(1)
     if not as_json:
         Console().print(f"{done['model']} is made; it serves now.", highlight=False)
+
+
+def estimate_text(estimate: "Mapping[str, Any]") -> str:
+    """An estimate for people, a line for each thing."""
+    from app.training.room import told
+
+    lines = [
+        f"{task['name']}: {task['train']:,} training and {task['validation']:,} validation rows of {task['labels']} labels; "
+        f"{task['left_out']:,} rows are longer than {estimate['context']:,} tokens and are left out"
+        for task in estimate["tasks"]
+    ]
+    read = f", after {estimate['language_tokens']:,} tokens of reading" if estimate["language_tokens"] else ""
+    lines.append(f"tokens: {estimate['tokens']:,} in {estimate['steps']:,} steps, {estimate['padding']:.1%} padding{read}")
+    minutes = estimate["minutes"]
+    lines.append("time: not known before a training of this kind" if minutes is None else f"time: about {minutes:.1f} minutes")
+    for what in ("memory", "disk"):
+        free = estimate[f"{what}_free_bytes"]
+        there = "unknown how much is free" if free is None else f"{told(free)} free"
+        lines.append(f"{what}: about {told(estimate[f'{what}_bytes'])}, {there}")
+    return "\n".join([*lines, estimate["refused"] or "It fits; nothing was started."])
 
 
 async def follow_training(client: "ServiceClient", run: "Mapping[str, Any]") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from app.catalog.prompts import as_messages, short_answers, trained_prompt
 from app.errors import Unprocessable
 from app.training import instruct
 from app.training.loop import Batch
+from app.training.recipe import Recipe
 from app.training.score import Case
 
 Row = tuple[str, str]  # text, label
@@ -104,6 +105,24 @@ def encode_task(
     return EncodedTask(task, labels, encoded["train"], encoded["validation"], left_out)
 
 
+def encode_tasks(
+    tokenizer: PreTrainedTokenizerBase, recipe: Recipe, rows_by_task: Mapping[str, Mapping[str, Sequence[Row]]], context: int
+) -> list[EncodedTask]:
+    """Each task of a recipe; raises as `encode_task` does."""
+    return [
+        encode_task(
+            tokenizer,
+            task.name,
+            recipe.template(task),
+            rows_by_task[task.name],
+            context=context,
+            balance=recipe.balance,
+            instruct_seed=recipe.seed if recipe.method == "instruct" else None,
+        )
+        for task in recipe.tasks
+    ]
+
+
 class Plan:
     """Every batch of a training, fixed before its first step: rows of like length together, batches in random order."""
 
@@ -153,3 +172,8 @@ class Plan:
         widths = [(len(group), [len(self._rows[i]) for i in group]) for group in self._groups]
         total = sum(count * max(lengths) for count, lengths in widths)
         return 1 - sum(sum(lengths) for _, lengths in widths) / total
+
+    @property
+    def tokens(self) -> int:
+        """Of all steps, repeats counted, padding not."""
+        return sum(len(self._rows[i]) for group in self._groups for i in group)

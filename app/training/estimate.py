@@ -16,9 +16,11 @@ KEPT_HIDDEN, KEPT_MLP = 16, 4
 KEPT_LOGITS = 4  # logits, as floats, their softmax, its gradient
 TOKEN_BYTES = 36  # of a token of a row while it waits: a pointer and a Python number
 PACKED_BYTES = 12  # of a token of a packed batch that waits: id, weight, position
-SCORED_LOGITS = 2**28  # bytes; scoring keeps to about so many, see score.py
+COUNTED = 0.25  # of a batch's tokens, where answers alone are learned and nothing is known of their length
+SCORED_LOGITS = 2**28  # bytes that scoring a batch of labels takes
+FRAGMENTS = 1.15  # memory held for what is needed
 CHECKPOINTS = 3  # two are kept, and a third is written before one of them goes
-OVERHEAD = 64 * 2**20  # bytes of memory: tokenizer, buffers, fragments
+OVERHEAD = 64 * 2**20  # bytes of memory: tokenizer, threads, buffers
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,17 @@ def need(recipe: Recipe, base: ModelVersion, *, row_tokens: int = 0, longest: in
     if recipe.method == "lora":
         methods = ("lora",)
     tokens = max(recipe.batch_tokens, longest)
-    share = 1.0 if reads or recipe.prompt_weight or "lora" in methods or counted is None else counted
+    share = 1.0 if reads or recipe.prompt_weight else counted or COUNTED
     step = tokens * FLOAT * (shape.layers * (KEPT_HIDDEN * shape.hidden + KEPT_MLP * shape.mlp) + 2 * shape.hidden)
     step += int(tokens * share) * shape.vocabulary * FLOAT * KEPT_LOGITS
     weights = shape.parameters * FLOAT
     trained = {method: _trained(shape, recipe) if method == "lora" else shape.parameters for method in methods}
     learning = {method: FLOAT * (count + _optimizer(shape, count, method)) for method, count in trained.items()}
     waiting = row_tokens * TOKEN_BYTES + (int(row_tokens * recipe.language_epochs) * PACKED_BYTES if reads else 0)
-    memory = weights + max(learning.values()) + max(step, 2 * SCORED_LOGITS // 4) + waiting + OVERHEAD
+    memory = int(FRAGMENTS * (weights + max(learning.values()) + max(step, SCORED_LOGITS // 2) + waiting)) + OVERHEAD
     checkpoint = {
-        method: FLOAT * (count + _optimizer(shape, count, method)) + (FLOAT * shape.vocabulary * shape.hidden) * (method == "lora")
+        method: FLOAT * (count + _optimizer(shape, count, method))
+        + (FLOAT * shape.vocabulary * shape.hidden) * (method == "lora")
         for method, count in trained.items()
     }
     best = 2 * FLOAT * max(trained.values())  # the former is there until the next is whole

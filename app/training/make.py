@@ -21,13 +21,14 @@ from app.catalog.digest import recipe_digest
 from app.errors import SetupError, Unprocessable
 from app.training import full, lora
 from app.training.calibration import calibrate
-from app.training.data import EncodedTask, Plan, Row, encode_task
-from app.training.full import PROMPT_WEIGHT
+from app.training.data import EncodedTask, Plan, Row, encode_tasks
+from app.training.dry_run import need_of, plan_of
 from app.training.ground import lay_ground
 from app.training.loop import Outcome, Schedule, ShouldStop, best_weights, seconds_per_step, train
 from app.training.model_card import model_card
 from app.training.progress import OnProgress, Progress
 from app.training.recipe import CODE, Recipe
+from app.training.room import check_room, free_memory
 from app.training.score import Quality, label_log_likelihoods, quality, quality_of
 
 RACE_STEPS = 40  # at least, of each method: fewer tell nothing
@@ -75,7 +76,7 @@ def make_variant(
 
     `rows_by_task` holds for each task of the recipe {"train": [(text, label)], "validation": [...]}. Killed and called again
     with the same arguments and `work_dir` it goes on from its last checkpoint. Raises Unprocessable for rows that cannot be
-    learned from, SetupError for a folder that cannot be written, TrainingFailed and TrainingStopped as the loop does.
+    learned from, WontFit for a training that needs more memory or disk than there is, SetupError for a folder that cannot be written, TrainingFailed and TrainingStopped as the loop does.
     """
     digest = digest_of(recipe, rows_by_task, base)
     made = find_made(out_root, recipe.name, digest)
@@ -90,6 +91,7 @@ def make_variant(
             f"{error.filename} cannot be written ({error.strerror}); set VERSUS_DATA_DIR to a folder that can"
         ) from error
     workshop = _Workshop(recipe, rows_by_task, base, work, on_progress, should_stop)
+    workshop.check_room(out_root)
     card, part = workshop.make(digest)
     version = _put_in_place(card, part, out_root)
     shutil.rmtree(work, ignore_errors=True)
@@ -124,18 +126,12 @@ class _Workshop:
         """Begin with the tokenizer and the weights of a folder."""
         self._ground = ground
         self._tokenizer = AutoTokenizer.from_pretrained(ground)
-        self._tasks = [
-            encode_task(
-                self._tokenizer,
-                task.name,
-                self._recipe.template(task),
-                self._rows[task.name],
-                context=self._context,
-                balance=self._recipe.balance,
-                instruct_seed=self._recipe.seed if self._recipe.method == "instruct" else None,
-            )
-            for task in self._recipe.tasks
-        ]
+        self._tasks = encode_tasks(self._tokenizer, self._recipe, self._rows, self._context)
+
+    def check_room(self, out_root: Path) -> None:
+        """Raises WontFit."""
+        memory = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else free_memory()
+        check_room(need_of(self._recipe, self._base, self._tasks), out_root, self._work, memory)
 
     def make(self, digest: str) -> tuple[Card, Path]:
         """Train and write everything but the card's final place."""
@@ -190,6 +186,7 @@ class _Workshop:
                     "steps": outcome.steps,
                     "epochs": round(recipe.epochs, 2),  # as many as the minutes allowed
                     "rows_left_out": sum(task.left_out for task in self._tasks),
+                    "padding": round(self._plan(recipe).padding, 4),  # share of the tokens of the steps
                 },
             ),
         )
@@ -207,6 +204,7 @@ class _Workshop:
                 _, outcome = self._train(short, method, f"race-{method}", RACE_CASES)
                 found[method] = outcome.best or 0.0
                 path.write_text(json.dumps(found))
+                shutil.rmtree(self._work / f"race-{method}", ignore_errors=True)
         return found
 
     def _train(self, recipe: Recipe, method: Contestant, stage: str, cases: int) -> tuple[nn.Module, Outcome]:
@@ -232,14 +230,7 @@ class _Workshop:
         return model, outcome
 
     def _plan(self, recipe: Recipe) -> Plan:
-        return Plan(
-            [row for task in self._tasks for row in task.train],
-            epochs=recipe.epochs,
-            batch_tokens=recipe.batch_tokens,
-            prompt_weight=PROMPT_WEIGHT if recipe.prompt_weight is None else recipe.prompt_weight,
-            pad=self._pad,
-            seed=recipe.seed,
-        )
+        return plan_of(recipe, self._tasks, self._pad)
 
     def _fresh(self, recipe: Recipe, method: Contestant) -> nn.Module:
         model = AutoModelForCausalLM.from_pretrained(self._ground, dtype=torch.float32)

@@ -35,15 +35,15 @@ def folder_bytes(folder: Path) -> int:
     return total
 
 
-def check_room(need: Need, folder: Path, work: Path | None = None) -> None:
-    """Raises WontFit with both numbers. What `work` holds already is part of the need of a training that goes on."""
+def check_room(need: Need, folder: Path, work: Path | None = None, memory: int | None = None) -> None:
+    """Raises WontFit with both numbers. What `work` holds already is part of the need of a training that goes on. `memory` are
+    the bytes there are; None: unknown, and not looked at."""
     disk = free_disk(folder) + (folder_bytes(work) if work is not None else 0)
     if need.disk > disk:
         raise WontFit(
             f"The training needs about {told(need.disk)} of disk for its checkpoints and the model, and {told(disk)} are free "
             "in the data folder; free some, or take lora or a smaller base."
         )
-    memory = free_memory()
     if memory is not None and need.memory > memory:
         raise WontFit(
             f"The training needs about {told(need.memory)} of memory, and {told(memory)} are free; make batch_tokens smaller, "

@@ -2,43 +2,48 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.catalog.catalog import Catalog
+from app.catalog.catalog import Catalog, ModelVersion
 from app.catalog.digest import recipe_digest
 from app.database.session import transaction
 from app.database.tables import TrainingRun
 from app.datasets.store import find_dataset
-from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep
+from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep, SettingsDep
 from app.errors import Conflict, Unprocessable
 from app.jobs.names import TRAINING_QUEUE, TRAINING_WORKFLOW
 from app.training import store
+from app.training.estimate import need
 from app.training.recipe import CODE
-from app.training.schemas import TrainingEventOut, TrainingRunIn, TrainingRunListOut, TrainingRunOut
+from app.training.room import check_room, free_memory
+from app.training.schemas import EstimateOut, TrainingEventOut, TrainingRunIn, TrainingRunListOut, TrainingRunOut
 
 router = APIRouter(prefix="/v1/training-runs", tags=["training"])
 
+GPU = Path("/dev/nvidiactl")  # there where a driver is
 POLL_S = 0.5  # between two looks at a run whose events are read
 
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED, responses={200: {"model": TrainingRunOut}})
 async def start_training_run(
-    body: TrainingRunIn, database: DatabaseDep, catalog: CatalogDep, jobs: JobsDep, response: Response
+    body: TrainingRunIn, settings: SettingsDep, database: DatabaseDep, catalog: CatalogDep, jobs: JobsDep, response: Response
 ) -> TrainingRunOut:
     """Makes a variant; a worker does it. The very same training, under way or done with its model still there, is returned
-    with 200 and not done again."""
-    base = catalog.find(body.base)
-    if base.card.method == "lora":
-        raise Unprocessable(f"{base.id} is an adapter; make the variant from {base.card.parent}, its base.", param="base")
-    if any(version.name == body.name and version.card.kind == "general" for version in catalog.versions()):
-        raise Conflict(f"{body.name!r} is a general model; give the variant another name.", param="name")
+    with 200 and not done again. One that needs more memory or disk than there is gets 422 `will_not_fit`; a worker on another
+    machine looks for itself, and the run then fails with that reason."""
+    base = _base(body, catalog)
     # Committed before it is queued: a worker may look for the run at once.
     async with transaction(database) as session:
         datasets = [(await find_dataset(session, task.dataset)).id for task in body.tasks]
         recipe = body.recipe(base.id, datasets)
+        if settings.embedded_worker and base.card.engine == "embedded":
+            # What a GPU has free only the worker knows.
+            memory = None if GPU.exists() else free_memory()
+            check_room(need(recipe, base), settings.data_dir, memory=memory)
         digest = recipe_digest({"recipe": recipe.model_dump(mode="json"), "base": base.digest, "code": CODE})
         run = next((run for run in await store.same_runs(session, digest) if _still_good(run, catalog)), None)
         if run is None:
@@ -49,6 +54,33 @@ async def start_training_run(
         await jobs.enqueue(TRAINING_WORKFLOW, TRAINING_QUEUE, run.id)
     response.headers["Location"] = f"{router.prefix}/{run.id}"
     return TrainingRunOut.of(run)
+
+
+@router.post("/estimate")
+async def estimate_training_run(
+    body: TrainingRunIn, settings: SettingsDep, session: SessionDep, catalog: CatalogDep
+) -> EstimateOut:
+    """What the training would be: rows, those that do not fit the context, tokens, padding, steps, memory, disk. Starts
+    nothing."""
+    # Tokenizers come with torch, which a service of remote engines does without until it is asked for this.
+    from app.training.dry_run import dry_run
+
+    base = _base(body, catalog)
+    if base.card.engine != "embedded":
+        raise Unprocessable(f"{base.id} is served elsewhere; only weights on this machine can be trained.", param="base")
+    recipe = body.recipe(base.id, [(await find_dataset(session, task.dataset)).id for task in body.tasks])
+    rows = await store.rows_of(session, recipe)
+    return await asyncio.to_thread(dry_run, recipe, rows, base, settings.data_dir, catalog.versions())
+
+
+def _base(body: TrainingRunIn, catalog: Catalog) -> ModelVersion:
+    """Raises UnknownModel, Unprocessable for an adapter, Conflict for the name of a general model."""
+    base = catalog.find(body.base)
+    if base.card.method == "lora":
+        raise Unprocessable(f"{base.id} is an adapter; make the variant from {base.card.parent}, its base.", param="base")
+    if any(version.name == body.name and version.card.kind == "general" for version in catalog.versions()):
+        raise Conflict(f"{body.name!r} is a general model; give the variant another name.", param="name")
+    return base
 
 
 def _still_good(run: TrainingRun, catalog: Catalog) -> bool:

@@ -70,3 +70,34 @@ class TrainingEventOut(BaseModel):
     progress: dict[str, Any]
     model: str | None
     error: str | None
+
+
+class TaskRowsOut(BaseModel):
+    """The rows of one task as a training would see them."""
+
+    name: str
+    labels: int
+    train: int
+    validation: int
+    left_out: int = Field(description="rows that are longer than the context, with their answer")
+
+
+class EstimateOut(BaseModel):
+    """What a training would be; nothing was started."""
+
+    method: Method
+    base: str
+    tasks: list[TaskRowsOut]
+    context: int = Field(description="most tokens of a row, prompt and answer together")
+    tokens: int = Field(description="that the task's steps would see, repeats counted, padding not")
+    language_tokens: int = Field(description="scratch, vocabulary: tokens read before the task, by the base's tokenizer")
+    padding: float = Field(description="share of the tokens of the steps that is padding")
+    steps: int
+    minutes: float | None = Field(
+        description="by earlier trainings of this method from this base, and at most the recipe's minutes; null: nothing is known"
+    )
+    memory_bytes: int = Field(description="at most at one time, beyond that of the worker itself")
+    memory_free_bytes: int | None = Field(description="on the machine of the service; null: it does not tell")
+    disk_bytes: int = Field(description="at most at one time, checkpoints and the finished model")
+    disk_free_bytes: int = Field(description="where the service keeps its data")
+    refused: str | None = Field(description="why it would not fit the machine of the service; null: it would")

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database.base import new_id, now
 from app.database.tables import TrainingRun
+from app.datasets.store import dataset_rows
 from app.errors import InvalidRequest, NotFound
 from app.training.recipe import Recipe
 
@@ -30,6 +31,17 @@ async def create_run(session: AsyncSession, recipe: Recipe, digest: str) -> Trai
     session.add(run)
     await session.flush()
     return run
+
+
+async def rows_of(session: AsyncSession, recipe: Recipe) -> dict[str, dict[str, list[tuple[str, str]]]]:
+    """Task -> split -> (text, label), of the splits that training sees. Raises NotFound."""
+    return {
+        task.name: {
+            split: [(row.text, row.label) for row in await dataset_rows(session, task.dataset, split)]
+            for split in ("train", "validation")
+        }
+        for task in recipe.tasks
+    }
 
 
 async def find_run(session: AsyncSession, run_id: str) -> TrainingRun:

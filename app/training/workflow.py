@@ -10,13 +10,12 @@ from dbos import DBOS
 from app.catalog.cards import CARD_FILE, read_card
 from app.catalog.catalog import Catalog
 from app.database.session import DatabaseError, transaction
-from app.datasets.store import dataset_rows
 from app.errors import VersusError
 from app.jobs.context import current
 from app.jobs.names import TRAINING_WORKFLOW
 from app.training import store
 from app.training.errors import TrainingStopped
-from app.training.make import Rows, make_variant
+from app.training.make import make_variant
 from app.training.recipe import Recipe
 
 REPORT_S = 1.0  # between two writings of the progress
@@ -48,13 +47,7 @@ async def make(run_id: str) -> str:
     async with transaction(database) as session:
         run = await store.find_run(session, run_id)
         recipe = Recipe.model_validate(run.recipe)
-        rows: Rows = {
-            task.name: {
-                split: [(row.text, row.label) for row in await dataset_rows(session, task.dataset, split)]
-                for split in ("train", "validation")
-            }
-            for task in recipe.tasks
-        }
+        rows = await store.rows_of(session, recipe)
     base = Catalog([settings.models_dir, settings.made_models_dir]).find(recipe.base)
     work = settings.data_dir / "work" / run_id
     stop = Event()

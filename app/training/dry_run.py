@@ -1,0 +1,103 @@
+"""A training as far as it can be told without its first step: rows, tokens, padding, steps, memory, disk, time."""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from pathlib import Path
+
+from transformers import AutoTokenizer
+
+from app.catalog.catalog import ModelVersion
+from app.training.data import EncodedTask, Plan, Row, encode_tasks
+from app.training.errors import WontFit
+from app.training.estimate import Need, need
+from app.training.full import PROMPT_WEIGHT
+from app.training.recipe import Recipe
+from app.training.room import check_room, free_disk, free_memory
+from app.training.schemas import EstimateOut, TaskRowsOut
+
+
+def plan_of(recipe: Recipe, tasks: Sequence[EncodedTask], pad: int) -> Plan:
+    """The batches of the task's training."""
+    return Plan(
+        [row for task in tasks for row in task.train],
+        epochs=recipe.epochs,
+        batch_tokens=recipe.batch_tokens,
+        prompt_weight=PROMPT_WEIGHT if recipe.prompt_weight is None else recipe.prompt_weight,
+        pad=pad,
+        seed=recipe.seed,
+    )
+
+
+def need_of(recipe: Recipe, base: ModelVersion, tasks: Sequence[EncodedTask]) -> Need:
+    """What it needs at its peak, by the rows as they are."""
+    rows = [row for task in tasks for row in (*task.train, *task.validation)]
+    tokens = sum(map(len, rows))
+    answers = sum(len(row.answer) for row in rows)
+    return need(recipe, base, row_tokens=tokens, longest=max(map(len, rows)), counted=answers / tokens)
+
+
+def dry_run(
+    recipe: Recipe,
+    rows_by_task: Mapping[str, Mapping[str, Sequence[Row]]],
+    base: ModelVersion,
+    data_dir: Path,
+    earlier: Sequence[ModelVersion] = (),
+) -> EstimateOut:
+    """`earlier` are models whose speed of training is a guess at this one's. Raises Unprocessable for rows that cannot be
+    learned from. Tokens are those of the base's tokenizer, also for methods that make another one."""
+    tokenizer = AutoTokenizer.from_pretrained(base.folder)
+    context = recipe.context if recipe.method == "scratch" else base.card.context
+    tasks = encode_tasks(tokenizer, recipe, rows_by_task, context)
+    plan = plan_of(recipe, tasks, tokenizer.pad_token_id or 0)
+    needed = need_of(recipe, base, tasks)
+    read = 0
+    if recipe.method in ("scratch", "vocabulary"):
+        read = ceil(recipe.language_epochs * sum(len(row.prompt) for task in tasks for row in task.train))
+    memory = free_memory()
+    try:
+        check_room(needed, data_dir, memory=memory)
+        refused = None
+    except WontFit as error:
+        refused = error.message
+    return EstimateOut(
+        method=recipe.method,
+        base=base.id,
+        tasks=[
+            TaskRowsOut(
+                name=task.task.name,
+                labels=len(task.labels),
+                train=len(task.train),
+                validation=len(task.validation),
+                left_out=task.left_out,
+            )
+            for task in tasks
+        ],
+        context=context,
+        tokens=plan.tokens,
+        language_tokens=read,
+        padding=round(plan.padding, 4),
+        steps=len(plan) + ceil(read / recipe.batch_tokens),
+        minutes=_minutes(recipe, plan.tokens + read, base, earlier),
+        memory_bytes=needed.memory,
+        memory_free_bytes=memory,
+        disk_bytes=needed.disk,
+        disk_free_bytes=free_disk(data_dir),
+        refused=refused,
+    )
+
+
+def _minutes(recipe: Recipe, tokens: int, base: ModelVersion, earlier: Sequence[ModelVersion]) -> float | None:
+    """By the slowest earlier training of the same method from the same base; never more than the recipe's own minutes."""
+    rates = [
+        made.tokens / made.seconds
+        for made in (version.card.made for version in earlier if _alike(version, recipe, base))
+        if made.tokens and made.seconds
+    ]
+    told = [tokens / min(rates) / 60] if rates else []
+    known = told + ([] if recipe.minutes is None else [recipe.minutes])
+    return round(min(known), 2) if known else None
+
+
+def _alike(version: ModelVersion, recipe: Recipe, base: ModelVersion) -> bool:
+    same_base = version.card.parent_digest == base.digest or recipe.method == "scratch"
+    return version.card.kind == "custom" and same_base and version.card.method == recipe.method

@@ -56,7 +56,7 @@ def train(
     async def run() -> dict[str, Any]:
         async with ServiceClient(url or Settings().api, patience_s=5) as client:
             if dry_run:
-                return await client.post("/v1/training-runs/estimate", body)
+                return dict(await client.post("/v1/training-runs/estimate", body))
             return await follow_training(client, await client.post("/v1/training-runs", body))
 
     try:

@@ -88,14 +88,13 @@ def need(recipe: Recipe, base: ModelVersion, *, row_tokens: int = 0, longest: in
     step += int(tokens * share) * shape.vocabulary * FLOAT * KEPT_LOGITS
     weights = shape.parameters * FLOAT
     trained = {method: _trained(shape, recipe) if method == "lora" else shape.parameters for method in methods}
+    # Gradients and optimizer in memory are as many as weights and optimizer in a checkpoint.
     learning = {method: FLOAT * (count + _optimizer(shape, count, method)) for method, count in trained.items()}
     waiting = row_tokens * TOKEN_BYTES + (int(row_tokens * recipe.language_epochs) * PACKED_BYTES if reads else 0)
     memory = int(FRAGMENTS * (weights + max(learning.values()) + max(step, SCORED_LOGITS // 2) + waiting)) + OVERHEAD
-    checkpoint = {
-        method: FLOAT * (count + _optimizer(shape, count, method))
-        + (FLOAT * shape.vocabulary * shape.hidden) * (method == "lora")
-        for method, count in trained.items()
-    }
+    # PEFT writes the whole of an embedding that an adapter changes.
+    beside = {"lora": FLOAT * shape.vocabulary * shape.hidden, "full": 0}
+    checkpoint = {method: learning[method] + beside[method] for method in methods}
     best = 2 * FLOAT * max(trained.values())  # the former is there until the next is whole
     final = {"lora": FLOAT * trained.get("lora", 0), "full": HALF * shape.parameters}
     disk = CHECKPOINTS * max(checkpoint.values()) + best + max(final[method] for method in methods) + weights * reads

@@ -76,7 +76,8 @@ def make_variant(
 
     `rows_by_task` holds for each task of the recipe {"train": [(text, label)], "validation": [...]}. Killed and called again
     with the same arguments and `work_dir` it goes on from its last checkpoint. Raises Unprocessable for rows that cannot be
-    learned from, WontFit for a training that needs more memory or disk than there is, SetupError for a folder that cannot be written, TrainingFailed and TrainingStopped as the loop does.
+    learned from, WontFit for a training that needs more memory or disk than there is, SetupError for a folder that cannot be
+    written, TrainingFailed and TrainingStopped as the loop does.
     """
     digest = digest_of(recipe, rows_by_task, base)
     made = find_made(out_root, recipe.name, digest)

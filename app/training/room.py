@@ -7,6 +7,7 @@ from app.training.errors import WontFit
 from app.training.estimate import Need
 
 CGROUP = Path("/sys/fs/cgroup")
+GPU = Path("/dev/nvidiactl")  # there where a driver is
 MEMINFO = Path("/proc/meminfo")
 
 
@@ -15,6 +16,11 @@ def free_memory() -> int | None:
     where the system does not tell."""
     known = [one for one in (_available(), _within_the_group()) if one is not None]
     return min(known) if known else None
+
+
+def memory_without_gpu() -> int | None:
+    """As `free_memory`; None where there is a GPU, whose own memory then counts."""
+    return None if GPU.exists() else free_memory()
 
 
 def free_disk(folder: Path) -> int:

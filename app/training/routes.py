@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response, status
@@ -19,12 +18,11 @@ from app.jobs.names import TRAINING_QUEUE, TRAINING_WORKFLOW
 from app.training import store
 from app.training.estimate import need
 from app.training.recipe import CODE
-from app.training.room import check_room, free_memory
+from app.training.room import check_room, memory_without_gpu
 from app.training.schemas import EstimateOut, TrainingEventOut, TrainingRunIn, TrainingRunListOut, TrainingRunOut
 
 router = APIRouter(prefix="/v1/training-runs", tags=["training"])
 
-GPU = Path("/dev/nvidiactl")  # there where a driver is
 POLL_S = 0.5  # between two looks at a run whose events are read
 
 
@@ -41,9 +39,8 @@ async def start_training_run(
         datasets = [(await find_dataset(session, task.dataset)).id for task in body.tasks]
         recipe = body.recipe(base.id, datasets)
         if settings.embedded_worker and base.card.engine == "embedded":
-            # What a GPU has free only the worker knows.
-            memory = None if GPU.exists() else free_memory()
-            check_room(need(recipe, base), settings.data_dir, memory=memory)
+            # Only the worker knows what a GPU has free.
+            check_room(need(recipe, base), settings.data_dir, memory=memory_without_gpu())
         digest = recipe_digest({"recipe": recipe.model_dump(mode="json"), "base": base.digest, "code": CODE})
         run = next((run for run in await store.same_runs(session, digest) if _still_good(run, catalog)), None)
         if run is None:

@@ -94,7 +94,7 @@ class EstimateOut(BaseModel):
     padding: float = Field(description="share of the tokens of the steps that is padding")
     steps: int
     minutes: float | None = Field(
-        description="by earlier trainings of this method from this base, and at most the recipe's minutes; null: nothing is known"
+        description="by earlier trainings of this method and base, and at most the recipe's minutes; null: nothing is known"
     )
     memory_bytes: int = Field(description="at most at one time, beyond that of the worker itself")
     memory_free_bytes: int | None = Field(description="on the machine of the service; null: it does not tell")

@@ -1,0 +1,156 @@
+"""What a training needs is told before it starts, near what it then takes; one that does not fit is refused."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from app.catalog.catalog import ModelVersion
+from app.cli import train as cli
+from app.training import make, room
+from app.training.errors import WontFit
+from app.training.estimate import Need, need, read_shape
+from app.training.make import Rows, make_variant
+from app.training.room import check_room, folder_bytes, free_memory, told
+from tests.training.test_make import recipe
+from tests.training.test_training_runs import OPTIONS, World, world  # noqa: F401
+
+ROOT = Path(__file__).parents[2]
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.mark.parametrize("method", ["lora", "full", "auto", "scratch"])
+def test_the_disk_that_a_training_takes_is_at_most_what_was_told_and_not_much_less(
+    method: str, base: ModelVersion, claims: Rows, tmp_path: Path
+) -> None:
+    most = 0
+
+    def look(_: object) -> None:
+        nonlocal most
+        most = max(most, folder_bytes(tmp_path))
+
+    make_variant(recipe(method), claims, base, tmp_path / "made", tmp_path / "work", on_progress=look)
+    # The files beside the weights (tokenizer, states) are the better part of so tiny a model's.
+    assert most / 4 < need(recipe(method), base).disk + 2**20 < most * 4 + 2**22
+
+
+@pytest.mark.parametrize(("method", "batch_tokens"), [("lora", 4096), ("full", 2048)])
+def test_the_memory_of_a_training_of_the_model_in_the_box_is_near_what_was_told(method: str, batch_tokens: int) -> None:
+    script = f"""
+import json, resource, sys, tempfile
+from pathlib import Path
+import torch
+import app.training.make as make
+from app.catalog.catalog import Catalog
+from app.training.estimate import need
+from tests.training.conftest import rows
+from tests.training.test_make import recipe
+torch.set_num_threads(1)
+base = Catalog([Path("models")]).find("general")
+made = recipe({method!r}, batch_tokens={batch_tokens}, epochs=0.2, validations=1, prompt_weight=0.0)
+texts = {{"claims-type": {{"train": rows(900), "validation": rows(30, seed=1)}}}}
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with tempfile.TemporaryDirectory() as folder:
+    make.make_variant(made, texts, base, Path(folder) / "made", Path(folder) / "work")
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([1024 * (after - before), need(made, base, row_tokens=15_000, longest=30).memory]))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    assert run.returncode == 0, run.stderr
+    taken, estimated = json.loads(run.stdout.splitlines()[-1])
+    assert taken / 1.5 < estimated < taken * 3
+
+
+def test_a_training_that_does_not_fit_is_refused_with_both_numbers_and_leaves_nothing(
+    base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda _: Usage(0, 0, 1000))
+    with pytest.raises(WontFit, match=r"needs about .* of disk .* 1,000 B are free"):
+        make_variant(recipe("lora"), claims, base, tmp_path / "made", tmp_path / "work")
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda _: Usage(0, 0, 2**60))
+    monkeypatch.setattr(make, "free_memory", lambda: 1000)
+    with pytest.raises(WontFit, match=r"needs about .* of memory, and 1,000 B are free; make batch_tokens smaller"):
+        make_variant(recipe("lora"), claims, base, tmp_path / "made", tmp_path / "work")
+    assert not list((tmp_path / "made").iterdir())
+
+
+def test_what_the_working_folder_holds_already_is_not_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "checkpoint").write_bytes(bytes(5000))
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda _: Usage(0, 0, 1000))
+    check_room(Need(0, 5500), tmp_path, tmp_path)
+    with pytest.raises(WontFit):
+        check_room(Need(0, 5500), tmp_path)
+
+
+def test_the_limit_of_a_control_group_counts_where_it_is_nearer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("max", "1000000"), ("current", "700000"), ("stat", "anon 5\ninactive_file 100000\n")):
+        (tmp_path / f"memory.{name}").write_text(value)
+    monkeypatch.setattr(room, "CGROUP", tmp_path)
+    assert free_memory() == 400_000
+    (tmp_path / "memory.max").write_text("max\n")
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal: 10 kB\nMemAvailable: 8 kB\n")
+    monkeypatch.setattr(room, "MEMINFO", meminfo)
+    assert free_memory() == 8192
+
+
+def test_sizes_are_read_in_the_words_of_several_architectures(tmp_path: Path) -> None:
+    llama = {"hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 128, "vocab_size": 300}
+    gpt2 = {"n_embd": 64, "n_layer": 2, "n_inner": None, "vocab_size": 300}
+    shapes = []
+    for config in (llama, gpt2, {"text_config": llama}):
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        shapes.append(read_shape(tmp_path, 10))
+    assert [shape.mlp for shape in shapes] == [128, 256, 128]
+    assert {(shape.hidden, shape.layers, shape.vocabulary) for shape in shapes} == {(64, 2, 300)}
+
+
+@pytest.mark.parametrize(("count", "says"), [(5, "5 B"), (1000, "1,000 B"), (2048, "2.0 KiB"), (300 * 2**30, "300 GiB")])
+def test_bytes_are_told_in_a_unit_that_suits(count: int, says: str) -> None:
+    assert told(count) == says
+
+
+def test_an_estimate_over_http_tells_rows_cut_and_starts_nothing(world: World) -> None:  # noqa: F811
+    long = "".join(json.dumps({"text": text * n, "label": label}) + "\n" for n in (1, 900) for text, label in ROWS)
+    assert world.client.post("/v1/datasets", files={"file": ("long.jsonl", long.encode())}).status_code == 201
+    tasks = [{"name": "long", "dataset": "long"}]
+    body = {"name": "claims", "method": "full", "tasks": tasks, "options": OPTIONS}
+    response = world.client.post("/v1/training-runs/estimate", json=body)
+    assert response.status_code == 200, response.text
+    found = response.json()
+    (task,) = found["tasks"]
+    assert task["left_out"] > 0
+    assert found["refused"] is None
+    assert found["steps"] > 0
+    assert 0 <= found["padding"] < 1
+    assert world.client.get("/v1/training-runs").json()["data"] == []
+    text = cli.estimate_text(found)
+    assert f"{task['left_out']:,} rows are longer than" in text
+    assert text.endswith("It fits; nothing was started.")
+
+
+ROWS = [(f"{word} number {n}", label) for n in range(30) for word, label in (("stolen", "theft"), ("burned", "fire"))]
+
+
+def test_a_run_that_will_not_fit_is_refused_at_the_door(world: World, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda _: Usage(0, 0, 1000))
+    body = {"name": "claims", "method": "full", "tasks": [{"name": "desk", "dataset": "desk"}]}
+    refused = world.client.post("/v1/training-runs", json=body)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "will_not_fit")
+    assert "of disk" in refused.json()["error"]["message"]
+    assert world.client.get("/v1/training-runs").json()["data"] == []
+    assert world.client.post("/v1/training-runs/estimate", json=body).json()["refused"].startswith("The training needs about")
+
+
+def test_a_base_that_does_not_exist_is_told_at_once(world: World) -> None:  # noqa: F811
+    body = {"name": "claims", "base": "generl", "tasks": [{"name": "desk", "dataset": "desk"}]}
+    for path in ("/v1/training-runs", "/v1/training-runs/estimate"):
+        refused = world.client.post(path, json=body)
+        assert refused.status_code == 404
+        assert "Did you mean general" in refused.json()["error"]["message"]

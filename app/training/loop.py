@@ -310,7 +310,13 @@ class _Watch(TrainerCallback):
             record.write_text(json.dumps({"best": self.best, "step": self.best_step}))
             record.replace(self._work_dir / "best.json")
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **now: Any) -> None:
+        # A loss may be a number and the step after it none: such weights are never what a training goes on from.
+        if not all(bool(weight.isfinite().all()) for weight in now["model"].parameters() if weight.requires_grad):
+            raise TrainingFailed(
+                f"the weights became no numbers by step {state.global_step}; lower the learning rate "
+                "(the last good checkpoint is kept)"
+            )
         (self._work_dir / f"checkpoint-{state.global_step}" / COMPLETE).write_text(
             json.dumps({"tokens": self.tokens, "seconds": self.seconds})
         )

@@ -28,7 +28,7 @@ from app.training.loop import Outcome, Schedule, ShouldStop, best_weights, secon
 from app.training.model_card import model_card
 from app.training.progress import OnProgress, Progress
 from app.training.recipe import CODE, Recipe
-from app.training.room import check_room, free_memory
+from app.training.room import check_room, free_memory, said_when_full
 from app.training.score import Quality, label_log_likelihoods, quality, quality_of
 
 RACE_STEPS = 40  # at least, of each method: fewer tell nothing
@@ -93,8 +93,9 @@ def make_variant(
         ) from error
     workshop = _Workshop(recipe, rows_by_task, base, work, on_progress, should_stop)
     workshop.check_room(out_root)
-    card, part = workshop.make(digest)
-    version = _put_in_place(card, part, out_root)
+    with said_when_full():
+        card, part = workshop.make(digest)
+        version = _put_in_place(card, part, out_root)
     shutil.rmtree(work, ignore_errors=True)
     return version
 

@@ -1,11 +1,17 @@
 """How much memory and disk there is for a training, and the refusal of one that needs more."""
 
+import errno
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from app.training.errors import WontFit
+from safetensors import SafetensorError
+
+from app.training.errors import TrainingFailed, WontFit
 from app.training.estimate import Need
 
+FULL = ("No space left", "PytorchStreamWriter failed", "Disk quota", "File too large", "file write failed")
 CGROUP = Path("/sys/fs/cgroup")
 GPU = Path("/dev/nvidiactl")  # there where a driver is
 MEMINFO = Path("/proc/meminfo")
@@ -55,6 +61,20 @@ def check_room(need: Need, folder: Path, work: Path | None = None, memory: int |
             f"The training needs about {told(need.memory)} of memory, and {told(memory)} are free; make batch_tokens smaller, "
             "or take lora, a smaller base or a larger machine."
         )
+
+
+@contextmanager
+def said_when_full() -> Iterator[None]:
+    """Turns the many ways in which libraries tell of a full disk into TrainingFailed; what was whole before stays."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if not full and not any(sign in str(error) for sign in FULL):
+            raise
+        raise TrainingFailed(
+            "The disk became full; free some of it and start the training again: it goes on from the last whole checkpoint."
+        ) from error
 
 
 def told(count: int) -> str:

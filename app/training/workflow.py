@@ -49,7 +49,7 @@ async def make(run_id: str) -> str:
         recipe = Recipe.model_validate(run.recipe)
         rows = await store.rows_of(session, recipe)
     base = Catalog([settings.models_dir, settings.made_models_dir]).find(recipe.base)
-    work = settings.data_dir / "work" / run_id
+    work = settings.data_dir / "work"  # by the training's digest: one that failed goes on when it is started again
     stop = Event()
     latest: list[dict[str, object]] = []
     training = asyncio.create_task(

@@ -1,6 +1,9 @@
 """A variant is made whole or not at all, the same recipe only once, and a cut-off training ends as an unbroken one does."""
 
+import importlib
 import math
+import subprocess
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -12,7 +15,7 @@ from safetensors.torch import load_file
 from app.catalog.cards import read_card
 from app.catalog.catalog import Catalog, ModelVersion
 from app.errors import SetupError, Unprocessable
-from app.training import make
+from app.training import full, make
 from app.training.errors import TrainingFailed, TrainingStopped
 from app.training.make import Rows, digest_of, find_made, make_variant
 from app.training.progress import Progress
@@ -181,7 +184,7 @@ def test_a_folder_has_its_final_name_only_when_whole(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(make, "write_card", disk_full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(TrainingFailed, match="The disk became full"):
         make_variant(recipe("lora", epochs=0.5), claims, base, tmp_path / "made", tmp_path / "work")
     assert [version.id for version in Catalog([models_root, tmp_path / "made"]).versions()] == ["general@1"]
 
@@ -202,6 +205,83 @@ def test_a_loss_that_is_not_a_number_stops_with_what_to_do(
     monkeypatch.setattr("app.training.full.adapt", Poison())
     with pytest.raises(TrainingFailed, match="lower the learning rate"):
         make_variant(recipe("full"), claims, base, tmp_path / "made", tmp_path / "work")
+
+
+def test_weights_that_become_no_numbers_are_never_gone_on_from(
+    base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step whose loss was a number may end in weights that are none; the checkpoint before it stays the last good one."""
+    models: list[torch.nn.Module] = []
+    adapt = full.adapt
+    monkeypatch.setattr(full, "adapt", lambda model, recipe: models.append(adapt(model, recipe)) or models[-1])
+
+    def poison(progress: Progress) -> None:
+        if progress.step == 20:
+            with torch.no_grad():
+                next(models[-1].parameters()).fill_(math.nan)
+
+    long = recipe("full", epochs=10.0, validations=1)
+    with pytest.raises(TrainingFailed, match="last good checkpoint is kept"):
+        make_variant(long, claims, base, tmp_path / "made", tmp_path / "work", on_progress=poison)
+
+    (stage,) = (tmp_path / "work").glob("*/train")
+    assert {path.parent.name for path in stage.glob("checkpoint-*/complete")} == {"checkpoint-10"}
+    steps: list[int] = []
+    made = make_variant(
+        long, claims, base, tmp_path / "made", tmp_path / "work", on_progress=lambda progress: steps.append(progress.step)
+    )
+    assert steps[0] == 11
+    assert read_card(made / "card.toml").id == "claims@1"
+
+
+@pytest.mark.parametrize("what", ["save_file", "torch.save"])
+def test_a_disk_that_fills_up_in_mid_checkpoint_fails_with_the_reason_and_goes_on_once_there_is_room(
+    what: str, base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = "transformers.trainer.torch.save" if what == "torch.save" else "transformers.modeling_utils.safe_save_file"
+    module, _, name = target.rpartition(".")
+    real = torch.save if what == "torch.save" else getattr(importlib.import_module(module), name)
+
+    def full_at_the_second_checkpoint(*args: object, **more: object) -> None:
+        if len([*(tmp_path / "work").glob("*/train/checkpoint-*")]) > 1:
+            raise OSError(28, "No space left on device", "/somewhere")
+        real(*args, **more)
+
+    monkeypatch.setattr(target, full_at_the_second_checkpoint)
+    long = recipe("full", epochs=30.0, validations=1)
+    with pytest.raises(TrainingFailed, match="The disk became full") as failed:
+        make_variant(long, claims, base, tmp_path / "made", tmp_path / "work")
+    assert "/somewhere" not in failed.value.message
+    assert not list((tmp_path / "made").glob("claims/*"))
+
+    monkeypatch.undo()
+    steps: list[int] = []
+    make_variant(
+        long, claims, base, tmp_path / "made", tmp_path / "work", on_progress=lambda progress: steps.append(progress.step)
+    )
+    assert steps[0] > 1  # it went on
+
+
+def test_two_trainings_of_one_name_at_once_end_as_two_versions(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
+    # Two processes, each with another seed.
+    script = (
+        "import sys; from pathlib import Path; from app.catalog.catalog import Catalog;"
+        "from app.training.make import make_variant;"
+        "from tests.training.conftest import rows; from tests.training.test_make import recipe;"
+        "root, out, seed = sys.argv[1:]; base = Catalog([Path(root)]).find('general');"
+        "texts = {'claims-type': {'train': rows(90), 'validation': rows(30, seed=1)}};"
+        "make_variant(recipe('lora', seed=int(seed), epochs=1.0), texts, base, Path(out) / 'made', Path(out) / 'work')"
+    )
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(base.folder.parent), str(tmp_path), seed], cwd=Path(__file__).parents[2]
+        )
+        for seed in ("1", "2")
+    ]
+    assert [one.wait(timeout=120) for one in both] == [0, 0]
+    cards = [read_card(path) for path in sorted((tmp_path / "made").glob("claims/*/card.toml"))]
+    assert [card.version for card in cards] == [1, 2]
+    assert {card.made.recipe["seed"] for card in cards} == {1, 2}
 
 
 def test_auto_races_the_methods_and_the_card_tells_the_score(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:

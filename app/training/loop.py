@@ -317,9 +317,9 @@ class _Watch(TrainerCallback):
                 f"the weights became no numbers by step {state.global_step}; lower the learning rate "
                 "(the last good checkpoint is kept)"
             )
-        (self._work_dir / f"checkpoint-{state.global_step}" / COMPLETE).write_text(
-            json.dumps({"tokens": self.tokens, "seconds": self.seconds})
-        )
+        folder = self._work_dir / f"checkpoint-{state.global_step}"
+        (folder / "complete.part").write_text(json.dumps({"tokens": self.tokens, "seconds": self.seconds}))
+        (folder / "complete.part").replace(folder / COMPLETE)
 
     @property
     def seconds(self) -> float:

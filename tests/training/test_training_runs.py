@@ -98,7 +98,10 @@ def test_a_worker_killed_in_the_middle_goes_on_and_ends_with_the_weights_of_an_u
 
     world.start_worker()
     done = world.finished(run)
-    assert (done["status"], done["model"]) == ("succeeded", "claims@1"), (world.folder / "worker.log").read_text()
+    assert (done["status"], done["model"]) == ("succeeded", "claims@1"), (
+        done["error"],
+        (world.folder / "worker.log").read_text(),
+    )
 
     # It serves at once, by the same process that was there before.
     answer = world.client.post("/v1/classify", json={"model": "claims", "task": "desk", "input": "the thief ran"})

@@ -31,6 +31,7 @@ def test_the_list_has_every_version_with_kind_lineage_digest_and_tasks(client: T
         "tasks": [
             {"name": "kind-of-loss", "labels": ["water", "fire", "theft"]},
             {"name": "part", "labels": ["WATER (PIPES)", "FIRE, NEC"]},
+            {"name": "loud", "labels": ["water", "fire"]},
         ],
     }
     assert {name: claims[name] for name in expected} == expected

@@ -8,6 +8,7 @@ VersusError
 ├── Conflict                  409  two things want the same name
 ├── TooLarge                  413  over a limit that a setting names
 ├── Unprocessable             422  a field or a file that cannot be read as what it should be
+│   └── UnclearColumns        422  which column is what cannot be told with confidence; lists the columns
 ├── Overloaded                429  the queue is full; carries Retry-After
 ├── Unavailable               503  not ready yet, or never will be in this configuration
 ├── DeadlineExceeded          504  took longer than the request allowed
@@ -88,6 +89,16 @@ class Unprocessable(VersusError):
     status = 422
     type = "invalid_request_error"
     code = "unprocessable"
+
+
+class UnclearColumns(Unprocessable):
+    """`param` is the role that no column has for certain, `choices` what a person could choose, the likeliest first."""
+
+    code = "unclear_columns"
+
+    def __init__(self, message: str, *, param: str, choices: Iterable[str]) -> None:
+        super().__init__(message, param=param)
+        self.choices = list(choices)
 
 
 class Overloaded(VersusError):

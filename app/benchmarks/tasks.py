@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from app.benchmarks import store
 from app.catalog.prompts import DEFAULT_INSTRUCTION
 from app.database.session import Database, Session, transaction
+from app.datasets.kinds import require_classification
 from app.datasets.splits import LabelledRow, Split
 from app.datasets.store import create_dataset
 from app.errors import InvalidRequest, NotFound
@@ -76,10 +77,12 @@ def uploaded(dataset: str, labels: tuple[str, ...]) -> Task:
 
 
 async def find_task(session: Session, name: str) -> Task:
-    """Raises NotFound that lists the tasks there are."""
+    """Raises NotFound that lists the tasks there are, InvalidRequest for a dataset without labels."""
     if task := built_in().get(name):
         return task
     dataset = await store.newest_dataset(session, name)
+    if dataset is not None:
+        require_classification(dataset, "A benchmark")
     if dataset is None or len(dataset.labels) < 2:
         known = ", ".join(task.name for task in await list_tasks(session))
         raise NotFound(f"There is no task named {name!r}. Tasks: {known}. Upload a dataset of that name to make it one.")

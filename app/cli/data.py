@@ -1,9 +1,10 @@
-"""`versus data`: adds labelled files as datasets, lists them, shows one."""
+"""`versus data`: adds files as datasets or tells what they would make, lists datasets, shows one."""
 
 import asyncio
 import json
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -11,10 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from app.database.session import Session
-    from app.datasets.schemas import DatasetIn, DatasetOut
+    from app.datasets.ingest import Ingested, Upload
+    from app.datasets.schemas import DatasetIn, DatasetOut, DatasetRowOut, PreviewOut
+    from app.errors import UnclearColumns
     from app.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Labelled data: add, list, show.")
+app = typer.Typer(no_args_is_help=True, help="Data: add, list, show.")
 
 T = TypeVar("T")
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -22,47 +25,91 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="A CSV, TSV or JSON Lines file.", exists=True, dir_okay=False)],
-    text: Annotated[str | None, typer.Option(help="Column that holds the text; by default that of the longest cells.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column that holds the label; by default one with few values.")] = None,
-    split_by: Annotated[str | None, typer.Option(help="Column of dates or groups to split by.")] = None,
+    file: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON Lines or Parquet file.", exists=True, dir_okay=False)],
+    text: Annotated[str | None, typer.Option(help="Column that holds the text; by default guessed.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column that holds the label; by default guessed.")] = None,
+    answer: Annotated[str | None, typer.Option(help="Column that holds the summary or answer (text to text).")] = None,
+    fields: Annotated[
+        str | None, typer.Option(help="Column of objects, or columns separated by commas, to extract from the text.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="classification, extraction, text_to_text or text; by default told by the columns.")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="The official test rows, a file of the same columns.", exists=True, dir_okay=False)
+    ] = None,
+    validation: Annotated[
+        Path | None, typer.Option(help="With --test: the official validation rows.", exists=True, dir_okay=False)
+    ] = None,
+    split_by: Annotated[str | None, typer.Option(help="Column of dates, groups, or train/validation/test to split by.")] = None,
     split: Annotated[
-        str | None, typer.Option(help="random, time or group; by default time or group with --split-by, else random.")
+        str | None, typer.Option(help="random, time, group or given; by default told by --split-by and --test, else random.")
     ] = None,
     fractions: Annotated[str, typer.Option(help="Shares of train, validation and test.")] = "0.7,0.1,0.2",
     top: Annotated[int | None, typer.Option(help="Keep the rows of so many most frequent labels.")] = None,
     name: Annotated[str | None, typer.Option(help="By default the file's; a name that exists gets a new version.")] = None,
     seed: Annotated[int, typer.Option(help="Of a split at random or by group.")] = 0,
     delimiter: Annotated[str | None, typer.Option(help="Of a CSV file, where it is not the comma: ; | or tab.")] = None,
+    clean: Annotated[bool, typer.Option(help="Take off what nobody sees in texts; labels are never changed.")] = True,
+    drop: Annotated[
+        str,
+        typer.Option(help="Leave out of train and validation what a later split has: exact copies, near ones too, or none."),
+    ] = "exact",
+    similarity: Annotated[float, typer.Option(help="Of 5-character pieces (Jaccard), from which texts are near copies.")] = 0.8,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what it would make and store nothing.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add a labelled file as a dataset, split into train, validation and test.
+    """Add a file as a dataset, split into train, validation and test.
 
+    Columns that are not named are guessed; where that is not sure enough, you are asked on a terminal, and told elsewhere.
     The very same content under the same name is not added again.
 
     Examples:
 
+      versus data add tickets.csv --dry-run
+
       versus data add tickets.csv --text body --label queue
 
       versus data add claims.csv --text narrative --label body_part --split-by accident_date --top 12 --name claims-desk
+
+      versus data add train.csv --test test.csv --name banking
+
+      versus data add visits.parquet --text dialogue --answer summary --drop near
     """
     from pydantic import ValidationError
 
     from app.cli.progress import fail
     from app.datasets.schemas import DatasetIn
-    from app.errors import Unprocessable, VersusError
+    from app.errors import UnclearColumns, Unprocessable, VersusError
     from app.settings import Settings
 
-    given = {"name": name, "text": text, "label": label, "split": split, "split_by": split_by, "fractions": fractions}
+    given: dict[str, Any] = {"name": name, "text": text, "label": label, "answer": answer, "fields": fields, "kind": kind}
+    given |= {"split": split, "split_by": split_by, "fractions": fractions, "top": top, "seed": seed, "delimiter": delimiter}
+    given |= {"clean": clean, "drop": drop, "similarity": similarity}
+    files = {"train": file, "validation": validation, "test": test}
     try:
-        options = DatasetIn.model_validate({**given, "top": top, "seed": seed, "delimiter": delimiter})
-        dataset = _add(file, options, Settings())
+        if validation is not None and test is None:
+            raise Unprocessable("--validation goes with --test: without official test rows, all rows are shared out.")
+        settings = Settings()
+        while True:
+            options = DatasetIn.model_validate(given)
+            try:
+                if dry_run:
+                    return _show_preview(_preview(files, options, settings), as_json)
+                ingested = _ingest(files, options, settings)
+                break
+            except UnclearColumns as error:
+                if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+                    raise
+                _ask(error, given)
+        dataset = _store(ingested)
     except ValidationError as error:
         wrong = error.errors()[0]
         fail(Unprocessable(f"--{str(wrong['loc'][0]).replace('_', '-')}: {wrong['msg']}, not {wrong['input']!r}."))
     except VersusError as error:
         fail(error)
     _show(dataset, as_json)
+    return None
 
 
 @app.command("list")
@@ -89,46 +136,101 @@ def list_datasets(limit: Annotated[int, typer.Option(min=1, help="At most so man
     from rich.console import Console
     from rich.table import Column, Table
 
-    table = Table("dataset", "version", "rows", "labels", "split", Column("id", no_wrap=True))
+    from app.cli.progress import print_table
+
+    table = Table("dataset", "version", "kind", "rows", "labels", "split", Column("id", no_wrap=True))
     for dataset in datasets:
-        split = str(dataset.split.get("strategy", ""))
-        table.add_row(dataset.name, str(dataset.version), f"{dataset.rows:,}", str(len(dataset.labels)), split, dataset.id)
-    Console().print(table)
+        split, labels = str(dataset.split.get("strategy", "")), str(len(dataset.labels) or "")
+        table.add_row(dataset.name, str(dataset.version), dataset.kind, f"{dataset.rows:,}", labels, split, dataset.id)
+    print_table(table, Console())
 
 
 @app.command()
-def show(dataset: Annotated[str, typer.Argument(help="name (its newest version) or id")], as_json: JsonFlag = False) -> None:
-    """Show a dataset: where it is from, its splits and labels, and what was noted when it was read.
+def show(
+    dataset: Annotated[str, typer.Argument(help="name (its newest version) or id")],
+    rows: Annotated[int, typer.Option(min=0, max=1000, help="Show so many of its first rows.")] = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show a dataset: where it is from, its splits and labels, and what was found when it was read.
 
     Examples:
 
       versus data show claims-desk
 
+      versus data show claims-desk --rows 5
+
       versus data show claims-desk --json
     """
+    from app.cli.data_tables import print_rows
     from app.datasets import store
-    from app.datasets.schemas import DatasetOut
+    from app.datasets.schemas import DatasetOut, DatasetRowOut
 
-    async def read(session: "Session") -> "DatasetOut":
-        return DatasetOut.of(await store.find_dataset(session, dataset))
+    async def read(session: "Session") -> "tuple[DatasetOut, list[DatasetRowOut]]":
+        found = await store.find_dataset(session, dataset)
+        first = await store.dataset_rows(session, found.id, limit=rows) if rows else []
+        shown = [DatasetRowOut.of(found.kind, row.position, row.split, row.text, row.label) for row in first]
+        return DatasetOut.of(found), shown
 
-    _show(_in_database(read), as_json)
+    found, first = _in_database(read)
+    if as_json and rows:
+        typer.echo(
+            json.dumps(found.model_dump(mode="json") | {"data": [row.model_dump(mode="json") for row in first]}, indent=2)
+        )
+        return
+    _show(found, as_json)
+    print_rows(first)
 
 
-def _add(file: Path, options: "DatasetIn", settings: "Settings") -> "DatasetOut":
-    from app.datasets import store
-    from app.datasets.ingest import ingest, upload_too_large
-    from app.datasets.schemas import DatasetOut
+def _uploads(files: "dict[str, Path | None]", settings: "Settings") -> "list[Upload]":
+    from app.datasets.ingest import Upload, upload_too_large
 
-    if file.stat().st_size > settings.max_upload_bytes:
+    there = {split: path for split, path in files.items() if path is not None}
+    if sum(path.stat().st_size for path in there.values()) > settings.max_upload_bytes:
         raise upload_too_large(settings.max_upload_bytes)
-    with file.open("rb") as stream:
-        ingested = ingest(stream, file.name, options, settings)
+    return [Upload(path.open("rb"), path.name, split) for split, path in there.items()]  # type: ignore[arg-type]
+
+
+def _ingest(files: "dict[str, Path | None]", options: "DatasetIn", settings: "Settings") -> "Ingested":
+    from app.datasets.ingest import ingest
+
+    uploads = _uploads(files, settings)
+    try:
+        return ingest(uploads, options, settings)
+    finally:
+        for upload in uploads:
+            upload.stream.close()
+
+
+def _preview(files: "dict[str, Path | None]", options: "DatasetIn", settings: "Settings") -> "PreviewOut":
+    from app.datasets.ingest import preview
+
+    uploads = _uploads(files, settings)
+    try:
+        return preview(uploads, options, settings)
+    finally:
+        for upload in uploads:
+            upload.stream.close()
+
+
+def _store(ingested: "Ingested") -> "DatasetOut":
+    from app.datasets import store
+    from app.datasets.schemas import DatasetOut
 
     async def create(session: "Session") -> "DatasetOut":
         return DatasetOut.of(await store.create_dataset(session, **vars(ingested)))
 
     return _in_database(create)
+
+
+def _ask(error: "UnclearColumns", given: dict[str, Any]) -> None:
+    """Puts what a person chooses among the options."""
+    typer.echo(error.message)
+    choices = error.choices
+    for number, choice in enumerate(choices, 1):
+        typer.echo(f"  {number}  {choice}")
+    while (number := typer.prompt(f"Which is the {error.param}? (number)", type=int)) not in range(1, len(choices) + 1):
+        typer.echo(f"Choose a number from 1 to {len(choices)}.")
+    given[str(error.param)] = choices[number - 1]
 
 
 def _in_database(work: "Callable[[Session], Awaitable[T]]") -> T:
@@ -159,15 +261,22 @@ def _show(dataset: "DatasetOut", as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(dataset.model_dump(mode="json"), indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from app.cli.data_tables import print_content
 
-    typer.echo(f"{dataset.name} version {dataset.version} ({dataset.id}): {dataset.rows:,} rows of {dataset.source}")
-    for note in dataset.notes:
-        typer.echo(f"- {note}")
-    table = Table("label", *dataset.sizes)
-    for label in dataset.labels:
-        table.add_row(label, *(f"{dataset.counts[split].get(label, 0):,}" for split in dataset.sizes))
-    table.add_section()
-    table.add_row("all", *(f"{size:,}" for size in dataset.sizes.values()))
-    Console(markup=False).print(table)
+    typer.echo(
+        f"{dataset.name} version {dataset.version} ({dataset.id}): {dataset.rows:,} rows of {dataset.source}, {dataset.kind}"
+    )
+    print_content(dataset)
+
+
+def _show_preview(preview: "PreviewOut", as_json: bool) -> None:
+    """Exit code 2 where the upload would be refused."""
+    if as_json:
+        typer.echo(json.dumps(preview.model_dump(mode="json"), indent=2))
+    else:
+        from app.cli.data_tables import print_preview
+
+        print_preview(preview)
+    if preview.problem:
+        sys.stderr.write(f"{preview.problem}\n")
+        raise typer.Exit(2)

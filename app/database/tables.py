@@ -91,7 +91,7 @@ class ComparisonOutput(Base):
 
 
 class Dataset(Base):
-    """One immutable version of labelled rows, named by the hash of its content."""
+    """One immutable version of rows, named by the hash of its content."""
 
     __tablename__ = "dataset"
     __table_args__ = (UniqueConstraint("name", "version"),)
@@ -99,26 +99,29 @@ class Dataset(Base):
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
     name: Mapped[str] = mapped_column(String(200), index=True)
     version: Mapped[int]
-    sha256: Mapped[str] = mapped_column(String(64), unique=True)  # over name, rows and splits
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)  # over name, kind, rows and splits
+    kind: Mapped[str] = mapped_column(String(32), default="classification", server_default="classification")
     source: Mapped[str] = mapped_column(Text)  # file name or generator with its seed
     text_column: Mapped[str] = mapped_column(String(200))
-    label_column: Mapped[str] = mapped_column(String(200))
+    label_column: Mapped[str] = mapped_column(String(200))  # of what belongs to the text; empty where nothing does
     split: Mapped[dict[str, Any]]  # strategy, column, fractions, seed
     labels: Mapped[list[Any]]  # most frequent in training first
     counts: Mapped[dict[str, Any]]  # split -> label -> rows
     notes: Mapped[list[Any]]  # what was dropped or changed on the way in, as sentences
+    sizes: Mapped[dict[str, Any] | None]  # split -> rows; none for older versions, whose counts tell them
+    report: Mapped[dict[str, Any] | None]  # lengths, language, leakage, ..; none for generated rows
     rows: Mapped[int]
 
 
 class DatasetRow(Base):
-    """One labelled text."""
+    """One text and what belongs to it."""
 
     __tablename__ = "dataset_row"
     dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     split: Mapped[str] = mapped_column(String(16))  # train, validation, test
     text: Mapped[str] = mapped_column(Text)
-    label: Mapped[str] = mapped_column(Text)
+    label: Mapped[str] = mapped_column(Text)  # by kind: the label, the fields as JSON, the answer, or nothing
     __table_args__ = (Index("ix_dataset_row_dataset_id_split", "dataset_id", "split"),)
 
 

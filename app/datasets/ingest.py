@@ -1,22 +1,34 @@
-"""Turns an uploaded file into labelled rows with splits, and says in notes what was assumed, dropped or found."""
+"""Turns uploaded files into rows with splits, and says in notes and a report what was assumed, cleaned, dropped or found."""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, BinaryIO
 
-from app.datasets import splits
-from app.datasets.columns import choose_columns
+from app.datasets import cleaning, looks
+from app.datasets.columns import Columns, choose_columns, require
+from app.datasets.kinds import Kind, Role, count_labels, count_sizes
 from app.datasets.reading import Table, open_table
-from app.datasets.schemas import DatasetIn
-from app.datasets.splits import SPLITS, LabelledRow, Split, Strategy
-from app.errors import TooLarge, Unprocessable
+from app.datasets.report import measure
+from app.datasets.rows import Rows, read_rows
+from app.datasets.schemas import ContentOut, DatasetIn, DatasetRowOut, PreviewOut, ReportOut
+from app.datasets.shares import share_out
+from app.datasets.splits import LabelledRow, Split
+from app.errors import TooLarge, Unprocessable, VersusError
 from app.settings import Settings
 
-MAX_TEXT_CHARS = 20_000
-MAX_LABEL_CHARS = 200
+PREVIEW_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file: it can seek and stays open. `split`: which split all of it is, where it was given as such."""
+
+    stream: BinaryIO
+    name: str
+    split: Split = "train"
 
 
 @dataclass(frozen=True)
@@ -25,54 +37,46 @@ class Ingested:
 
     name: str
     source: str
+    kind: Kind
     text_column: str
     label_column: str
-    split: dict[str, Any]
-    rows: list[LabelledRow]
-    notes: list[str]
+    split: Mapping[str, Any]
+    rows: Sequence[LabelledRow]
+    notes: Sequence[str]
+    report: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class _Row:
-    line: int
-    text: str
-    label: str
-    key: str  # cell of the split_by column, or empty
+def ingest(uploads: Sequence[Upload], options: DatasetIn, settings: Settings) -> Ingested:
+    """The first upload is the one whose columns are looked at; others are its official validation and test rows. Blocks.
+
+    Raises Unprocessable (UnclearColumns where a guess is not sure enough), or TooLarge over the limits of the settings."""
+    tables = _open(uploads, options, settings)
+    seen = [] if _all_named(options) else looks.look_at(tables[0])
+    return _ingest(uploads, tables, seen, options, settings, trust=False)
 
 
-def ingest(stream: BinaryIO, filename: str, options: DatasetIn, settings: Settings) -> Ingested:
-    """`stream` can seek and stays open. Blocks. Raises Unprocessable, or TooLarge over `max_upload_rows`."""
-    # 1. The file as a table, and its columns.
-    source = "".join(filter(str.isprintable, PurePath(filename.replace("\\", "/")).name))[-200:]
-    table = open_table(stream, source, "\t" if options.delimiter == "tab" else options.delimiter)
-    if next(table.records([]), None) is None:
-        raise Unprocessable(f"{source} has no rows.", param="file")
-    columns = choose_columns(table, text=options.text, label=options.label, split_by=options.split_by)
-    notes = [*table.notes, *columns.notes]
-
-    # 2. Its rows, less those without text or label and those of rare labels.
-    names = [columns.text, columns.label, *([options.split_by] if options.split_by else [])]
-    rows = _read(table, names, settings.max_upload_rows, notes)
-    rows = _most_frequent(rows, options.top, notes)
-    _check_labels(rows, columns.label, settings.max_labels)
-
-    # 3. Each in its split, none twice.
-    fractions = splits.parse_fractions(options.fractions)
-    strategy = _strategy(options, rows)
-    labelled = [
-        LabelledRow(split, row.text, row.label)
-        for split, row in zip(_split(rows, strategy, options, fractions, notes), rows, strict=True)
-    ]
-    labelled = _drop_repeats(labelled, notes)
-    _check_splits(labelled, options.fractions)
-    _note_unseen_labels(labelled, notes)
-    split = {
-        "strategy": strategy,
-        "column": options.split_by,
-        "fractions": dict(fractions),
-        "seed": None if strategy == "time" else options.seed,
-    }
-    return Ingested(options.name or _name(source), source, columns.text, columns.label, split, labelled, notes)
+def preview(uploads: Sequence[Upload], options: DatasetIn, settings: Settings) -> PreviewOut:
+    """What `ingest` would make, guesses and all, or why it would not. Blocks. Raises as `ingest` for unreadable files."""
+    tables = _open(uploads, options, settings)
+    seen = looks.look_at(tables[0])
+    made, problem = None, None
+    try:
+        made = _ingest(uploads, tables, seen, options, settings, trust=True)
+        _choose(tables[0], seen, options, trust=False)
+    except VersusError as error:
+        problem = error.message
+    first = (
+        [
+            DatasetRowOut.of(made.kind, position, row.split, row.text, row.label)
+            for position, row in enumerate(made.rows[:PREVIEW_ROWS])
+        ]
+        if made
+        else []
+    )
+    columns = [vars(column) for column in seen]
+    return PreviewOut.model_validate(
+        {"source": _source(uploads), "columns": columns, "problem": problem, "dataset": made and _content(made), "rows": first}
+    )
 
 
 def upload_too_large(limit: int) -> TooLarge:
@@ -82,137 +86,102 @@ def upload_too_large(limit: int) -> TooLarge:
     )
 
 
-def _read(table: Table, columns: Sequence[str], most: int, notes: list[str]) -> list[_Row]:
-    rows: list[_Row] = []
-    without_text = without_label = 0
-    for count, (line, cells) in enumerate(table.records(columns), 1):
-        if count > most:
-            raise TooLarge(
-                f"{table.name} has more than {most:,} rows. Send fewer, or raise the limit with VERSUS_MAX_UPLOAD_ROWS.",
-                param="file",
-            )
-        text, label, *key = (cell.strip() for cell in cells)
-        if not text:
-            without_text += 1
-        elif not label:
-            without_label += 1
-        else:
-            _check_cell(table.name, line, columns[0], text, MAX_TEXT_CHARS, "cut it into several rows or shorten it")
-            hint = "is this the column of texts? Name the label column with label=..."
-            _check_cell(table.name, line, columns[1], label, MAX_LABEL_CHARS, hint)
-            rows.append(_Row(line, text, label, *(key or [""])))
-    if without_text or without_label:
-        notes.append(f"Rows left out because a cell is empty: {without_text:,} without text, {without_label:,} without label.")
-    if not rows:
-        raise Unprocessable(f"No row of {table.name} has both a text in {columns[0]!r} and a label in {columns[1]!r}.")
-    return rows
+def _ingest(
+    uploads: Sequence[Upload],
+    tables: Sequence[Table],
+    seen: Sequence[looks.Looks],
+    options: DatasetIn,
+    settings: Settings,
+    *,
+    trust: bool,
+) -> Ingested:
+    # 1. Which column is what.
+    columns = _choose(tables[0], seen, options, trust=trust)
+    notes = [*(note for table in tables for note in table.notes), *columns.notes]
 
-
-def _check_cell(name: str, line: int, column: str, cell: str, most: int, hint: str) -> None:
-    where = f"{name}, line {line}, column {column!r}:"
-    if len(cell) > most:
-        raise Unprocessable(f"{where} {len(cell):,} characters, and at most {most:,} fit; {hint}.", param="file")
-    if "\0" in cell or not _is_unicode(cell):
-        raise Unprocessable(f"{where} it holds a NUL or half a character (a lone surrogate); remove it.", param="file")
-
-
-def _is_unicode(cell: str) -> bool:
-    try:
-        cell.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _most_frequent(rows: list[_Row], top: int | None, notes: list[str]) -> list[_Row]:
-    frequent = sorted(Counter(row.label for row in rows).items(), key=lambda item: (-item[1], item[0]))
-    if top is None or top >= len(frequent):
-        return rows
-    kept = {label for label, _ in frequent[:top]}
-    left = [row for row in rows if row.label in kept]
-    notes.append(f"Kept the {top} most frequent of {len(frequent)} labels; left out {len(rows) - len(left):,} rows of others.")
-    return left
-
-
-def _check_labels(rows: Sequence[_Row], column: str, most: int) -> None:
-    labels = {row.label for row in rows}
-    if len(labels) < 2:
-        raise Unprocessable(
-            f"All {len(rows):,} rows have the label {rows[0].label!r} in {column!r}; at least 2 labels are needed.",
-            param="label",
+    # 2. The rows, less those that lack something and those of rare labels.
+    cleaned: Counter[str] = Counter()
+    read = Rows.joined(
+        [
+            read_rows(table, columns, options, cleaned, most=settings.max_upload_rows, split=upload.split, notes=notes)
+            for table, upload in zip(tables, uploads, strict=True)
+        ]
+    )
+    if len(read.texts) > settings.max_upload_rows:
+        raise TooLarge(
+            f"The files have more than {settings.max_upload_rows:,} rows together. Send fewer, or raise the limit with "
+            "VERSUS_MAX_UPLOAD_ROWS.",
+            param="file",
         )
-    if len(labels) > most:
-        raise Unprocessable(
-            f"Column {column!r} has {len(labels):,} distinct values and at most {most:,} labels are taken. Name the label "
-            "column with label=..., or keep the most frequent with top=...",
-            param="label",
-        )
+    notes += cleaning.note(cleaned)
+    if columns.kind == "classification":
+        read = read.most_frequent(options.top, notes)
+        read.check_labels(columns.target[0], settings.max_labels)
+
+    # 3. Each in its split, none in train that test has.
+    labelled, split = share_out(read, options, columns.kind, has_files=len(uploads) > 1, notes=notes)
+    labelled, report = measure(labelled, columns, options, cleaned, notes)
+    if columns.kind == "classification":
+        _note_unseen_labels(labelled, notes)
+    return Ingested(
+        name=options.name or _name(_source(uploads[:1])),
+        source=_source(uploads),
+        kind=columns.kind,
+        text_column=columns.text,
+        label_column=",".join(columns.target),
+        split=split,
+        rows=labelled,
+        notes=notes,
+        report=report.model_dump(),
+    )
 
 
-def _strategy(options: DatasetIn, rows: Sequence[_Row]) -> Strategy:
-    strategy: Strategy = "random"
+def _open(uploads: Sequence[Upload], options: DatasetIn, settings: Settings) -> list[Table]:
+    delimiter = "\t" if options.delimiter == "tab" else options.delimiter
+    limits = {"most_bytes": settings.max_upload_bytes, "most_rows": settings.max_upload_rows}
+    tables = []
+    for upload in uploads:
+        table = open_table(upload.stream, _file_name(upload.name), delimiter, **limits)
+        if next(iter(table.records([])), None) is None:
+            raise Unprocessable(f"{table.name} has no rows.", param="file")
+        tables.append(table)
+    return tables
+
+
+def _named(options: DatasetIn) -> dict[Role, tuple[str, ...]]:
+    given: dict[Role, str | None] = {"text": options.text, "label": options.label, "answer": options.answer}
+    named: dict[Role, tuple[str, ...]] = {role: (column,) for role, column in given.items() if column is not None}
+    if options.fields is not None:
+        named["fields"] = tuple(name.strip() for name in options.fields.split(",") if name.strip())
+    return named
+
+
+def _all_named(options: DatasetIn) -> bool:
+    return options.text is not None and (len(_named(options)) > 1 or options.kind == "text")
+
+
+def _choose(table: Table, seen: Sequence[looks.Looks], options: DatasetIn, *, trust: bool) -> Columns:
     if options.split_by is not None:
-        strategy = "time" if splits.is_day(rows[0].key) else "group"
-    if options.split is not None and (options.split == "random") != (options.split_by is None):
-        need = "takes no split_by column" if options.split == "random" else "needs the name of its column as split_by"
-        raise Unprocessable(f"split={options.split} {need}.", param="split_by")
-    return options.split or strategy
+        require(table, options.split_by, "split_by")
+    not_these = [] if options.split_by is None else [options.split_by]
+    columns = choose_columns(table, seen, named=_named(options), kind=options.kind, not_these=not_these)
+    if columns.unclear is not None and not trust:
+        raise columns.unclear
+    return columns
 
 
-def _split(
-    rows: Sequence[_Row], strategy: Strategy, options: DatasetIn, fractions: splits.Fractions, notes: list[str]
-) -> list[Split]:
-    if strategy == "random":
-        return splits.random_split([row.label for row in rows], fractions, options.seed)
-    column = str(options.split_by)
-    if strategy == "time":
-        days = splits.parse_days([(row.line, row.key) for row in rows], column)
-        made = splits.time_split(days, fractions)
-        spans = []
-        for name in SPLITS:
-            within = [day for day, split in zip(days, made, strict=True) if split == name]
-            spans.append(f"{name} {min(within)} to {max(within)}")
-        notes.append(f"Split by time on {column!r}: {', '.join(spans)}.")
-        return made
-    for row in rows:
-        if not row.key:
-            raise Unprocessable(f"Line {row.line} has no group in column {column!r}; fill it or split in another way.")
-    notes.append(f"Split by {column!r}: the rows of each of its {len({row.key for row in rows}):,} values are in one split.")
-    return splits.group_split([row.key for row in rows], fractions, options.seed)
-
-
-def _drop_repeats(rows: list[LabelledRow], notes: list[str]) -> list[LabelledRow]:
-    """Without the validation texts that train has, and the test texts that train or validation have, word for word."""
-    seen: set[str] = set()
-    dropped: set[LabelledRow] = set()
-    for split in SPLITS:
-        here = [row for row in rows if row.split == split]
-        dropped.update(row for row in here if row.text in seen)
-        seen.update(row.text for row in here)
-    left = [row for row in rows if row not in dropped]
-    if dropped:
-        count = Counter(row.split for row in rows if row in dropped)
-        notes.append(
-            "Rows left out because an earlier split has their text word for word: "
-            f"{count['validation']:,} of validation, {count['test']:,} of test."
-        )
-    return left
-
-
-def _check_splits(rows: Sequence[LabelledRow], fractions: str) -> None:
-    sizes = Counter(row.split for row in rows)
-    for split in SPLITS:
-        if not sizes[split]:
-            raise Unprocessable(
-                f"{len(rows):,} rows are too few for a split of {fractions}: no row is left for {split}. Send more rows, or "
-                "change the fractions.",
-                param="file",
-            )
-    if len(labels := {row.label for row in rows if row.split == "train"}) < 2:
-        raise Unprocessable(
-            f"All rows of train have the label {labels.pop()!r}; at least 2 labels are needed. Split in another way.",
-            param="split",
-        )
+def _content(made: Ingested) -> ContentOut:
+    labels, counts = count_labels(made.kind, made.rows)
+    plain = {name: getattr(made, name) for name in ("name", "kind", "source", "text_column", "split", "notes")}
+    return ContentOut(
+        **plain,
+        label_column=made.label_column or None,
+        rows=len(made.rows),
+        sizes=count_sizes(made.rows),
+        labels=labels,
+        counts=counts,
+        report=ReportOut.model_validate(made.report),
+    )
 
 
 def _note_unseen_labels(rows: Sequence[LabelledRow], notes: list[str]) -> None:
@@ -222,6 +191,14 @@ def _note_unseen_labels(rows: Sequence[LabelledRow], notes: list[str]) -> None:
         names = ", ".join(repr(label) for label, _ in unseen.most_common(5))
         more = ", ..." if len(unseen) > 5 else ""
         notes.append(f"Rows of validation and test whose label train never has: {unseen.total():,} ({names}{more}).")
+
+
+def _file_name(name: str) -> str:
+    return "".join(filter(str.isprintable, PurePath(name.replace("\\", "/")).name))[-200:]
+
+
+def _source(uploads: Sequence[Upload]) -> str:
+    return " + ".join(_file_name(upload.name) for upload in uploads)
 
 
 def _name(source: str) -> str:

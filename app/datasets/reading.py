@@ -1,6 +1,5 @@
-"""Reads an uploaded file as a table of texts, line by line: CSV, TSV and JSON Lines, in the encodings that people send."""
+"""Reads an uploaded file as a table of texts, row by row: CSV, TSV and JSON Lines here, Parquet beside."""
 
-import codecs
 import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +9,10 @@ from itertools import islice
 from pathlib import PurePath
 from typing import BinaryIO, Protocol
 
+from app.datasets.encodings import MAX_LINE_CHARS, find_encoding
 from app.errors import Unprocessable
 
-MAX_LINE_CHARS = 1_000_000  # what one line may take of memory
-SAMPLE_ROWS = 1000  # read to find the columns of JSON Lines, and to guess which are which
+SAMPLE_ROWS = 1000  # read to find the columns of JSON Lines
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
@@ -24,19 +23,30 @@ class Table(Protocol):
     """A file whose columns are known and whose rows are read from its start, as often as asked."""
 
     name: str
-    columns: list[str]
+    columns: list[str]  # whose cells are texts, numbers, dates
+    nested: list[str]  # whose cells are objects; read as JSON
     notes: list[str]
 
     def records(self, columns: Sequence[str]) -> Iterator[Record]:
         """The cells of these columns, row by row. Raises Unprocessable that names the line."""
 
 
-def open_table(stream: BinaryIO, name: str, delimiter: str | None = None) -> Table:
-    """`stream` can seek and stays open; `name` tells the format by its ending. Raises Unprocessable."""
+def open_table(
+    stream: BinaryIO, name: str, delimiter: str | None = None, *, most_bytes: int = 2**63 - 1, most_rows: int = 2**63 - 1
+) -> Table:
+    """`stream` can seek and stays open; `name` tells the format by its ending. Raises Unprocessable, or TooLarge for a Parquet
+    file that says or shows that it unpacks to more than `most_bytes`, or has more than `most_rows`."""
     ending = PurePath(name).suffix.lower()
+    if ending == ".parquet":
+        from app.datasets.parquet import ParquetTable
+
+        if delimiter is not None:
+            raise Unprocessable(f"{name} is Parquet, which has no delimiter; leave it out.", param="delimiter")
+        return ParquetTable(stream, name, most_bytes=most_bytes, most_rows=most_rows)
     if ending not in FORMATS:
-        raise Unprocessable(f"{name or 'The file'} is none of {', '.join(FORMATS)}; name the file by its format.", param="file")
-    encoding = _encoding(stream, name)
+        known = ", ".join([*FORMATS, ".parquet"])
+        raise Unprocessable(f"{name or 'The file'} is none of {known}; name the file by its format.", param="file")
+    encoding = find_encoding(stream, name)
     notes = [] if encoding != "cp1252" else [f"{name} is not UTF-8; it was read as Windows-1252. Check accents and quotes."]
     return FORMATS[ending](_Lines(stream, encoding, name), notes, delimiter)
 
@@ -75,6 +85,7 @@ class CsvTable:
         self._refuse_other_delimiter()
         _, header = next(self._all(), (0, []))
         self.columns = [cell.strip() for cell in header]
+        self.nested: list[str] = []
 
     def records(self, columns: Sequence[str]) -> Iterator[Record]:
         places = [self.columns.index(column) for column in columns]
@@ -96,6 +107,10 @@ class CsvTable:
             try:
                 cells = next(reader, None)
             except csv.Error as error:
+                if "field limit" in str(error):
+                    raise self._lines.error(
+                        line, f"a cell is longer than {csv.field_size_limit():,} characters; shorten it, or close its quote"
+                    ) from error
                 raise self._lines.error(
                     line, f"it cannot be read as CSV ({error}); close each quote, and write a quote inside a cell twice"
                 ) from error
@@ -134,10 +149,13 @@ class JsonLinesTable:
             raise Unprocessable(f"{lines.name} is JSON Lines, which has no delimiter; leave it out.", param="delimiter")
         self.name, self.notes, self._lines = lines.name, notes, lines
         plain: dict[str, bool] = {}
+        objects: dict[str, bool] = {}
         for _, record in islice(self._all(), SAMPLE_ROWS):
             for key, value in record.items():
                 plain[key] = plain.get(key, True) and not isinstance(value, dict | list)
+                objects[key] = objects.get(key, True) and isinstance(value, dict | None)
         self.columns = [key for key, is_plain in plain.items() if is_plain and key.isprintable()]
+        self.nested = [key for key, is_object in objects.items() if is_object and not plain[key] and key.isprintable()]
 
     def records(self, columns: Sequence[str]) -> Iterator[Record]:
         for line, record in self._all():
@@ -158,42 +176,15 @@ class JsonLinesTable:
 
     def _cell(self, line: int, column: str, value: object) -> str:
         if isinstance(value, dict | list):
-            raise self._lines.error(line, f"{column!r} is not a text or number")
+            if column not in self.nested:
+                raise self._lines.error(line, f"{column!r} is not a text or number")
+            return json.dumps(value, ensure_ascii=False)
         if value is None:
             return ""
         return value if isinstance(value, str) else json.dumps(value)
 
 
-def _encoding(stream: BinaryIO, name: str) -> str:
-    stream.seek(0)
-    start = stream.read(4)
-    if not start:
-        raise Unprocessable(f"{name} is empty.", param="file")
-    utf16 = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp1252"):
-        if _decodes(stream, encoding, name):
-            return encoding
-    raise Unprocessable(f"{name} is text in none of UTF-8, UTF-16 and Windows-1252; save it as UTF-8.", param="file")
-
-
-def _decodes(stream: BinaryIO, encoding: str, name: str) -> bool:
-    stream.seek(0)
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        while chunk := stream.read(2**20):
-            if "\0" in decoder.decode(chunk):
-                raise Unprocessable(
-                    f"{name} holds NUL bytes: it is a binary file (a spreadsheet, an archive), not text. "
-                    "Export it as CSV in UTF-8.",
-                    param="file",
-                )
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-# A new format is one more line: a function that takes the lines (or their stream), notes and delimiter.
+# A new format of lines is one more line here: a function that takes the lines, notes and delimiter.
 FORMATS: dict[str, Callable[[_Lines, list[str], str | None], Table]] = {
     ".csv": CsvTable,
     ".tsv": lambda lines, notes, delimiter: CsvTable(lines, notes, delimiter, default="\t"),

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from app.datasets import store
-from app.datasets.ingest import ingest, upload_too_large
+from app.datasets.ingest import Upload, ingest, preview, upload_too_large
 from app.datasets.schemas import (
     DatasetIn,
     DatasetListOut,
@@ -18,8 +18,10 @@ from app.datasets.schemas import (
     DatasetRowListOut,
     DatasetRowOut,
     PageIn,
+    PreviewOut,
     RowsPageIn,
 )
+from app.datasets.splits import Split
 from app.deps import SessionDep, SettingsDep
 from app.errors import TooLarge
 
@@ -60,25 +62,41 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=Limited
 
 
 class UploadIn(DatasetIn):
-    """A file, and how it becomes a dataset."""
+    """A file, and how it becomes a dataset. With an official split, `test` (and `validation`) are files of the same columns."""
 
     file: UploadFile
+    validation: UploadFile | None = None
+    test: UploadFile | None = None
+
+    def uploads(self) -> list[Upload]:
+        files: tuple[tuple[Split, UploadFile | None], ...] = (
+            ("train", self.file),
+            ("validation", self.validation),
+            ("test", self.test),
+        )
+        return [Upload(file.file, file.filename or "", split) for split, file in files if file is not None]
+
+
+UploadDep = Annotated[UploadIn, Form(media_type="multipart/form-data")]
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses={200: {"model": DatasetOut}})
-async def upload_dataset(
-    form: Annotated[UploadIn, Form(media_type="multipart/form-data")],
-    session: SessionDep,
-    settings: SettingsDep,
-    response: Response,
-) -> DatasetOut:
-    """Makes a new version from a CSV, TSV or JSON Lines file; the very same content under the same name returns its version."""
-    ingested = await asyncio.to_thread(ingest, form.file.file, form.file.filename or "", form, settings)
+async def upload_dataset(form: UploadDep, session: SessionDep, settings: SettingsDep, response: Response) -> DatasetOut:
+    """Makes a new version from a CSV, TSV, JSON Lines or Parquet file; the very same content under the same name returns its
+    version. Columns that are not named are guessed, and a guess that is not sure enough is a 422 that lists them."""
+    ingested = await asyncio.to_thread(ingest, form.uploads(), form, settings)
     dataset, is_new = await store.add_dataset(session, **vars(ingested))
     if not is_new:
         response.status_code = status.HTTP_200_OK
     response.headers["Location"] = f"{router.prefix}/{dataset.id}"
     return DatasetOut.of(dataset)
+
+
+@router.post("/preview")
+async def preview_dataset(form: UploadDep, settings: SettingsDep) -> PreviewOut:
+    """What the same upload would make: the columns and what they are taken for, the first rows, splits, counts, report, and why
+    it would be refused. Nothing is stored."""
+    return await asyncio.to_thread(preview, form.uploads(), form, settings)
 
 
 @router.get("")
@@ -99,5 +117,5 @@ async def get_dataset_rows(dataset: str, page: Annotated[RowsPageIn, Query()], s
     """Rows in the order of the file, of one split or of all."""
     found = await store.find_dataset(session, dataset)
     rows, next_cursor = await store.page_rows(session, found.id, split=page.split, cursor=page.cursor, limit=page.limit)
-    data = [DatasetRowOut.model_validate(row, from_attributes=True) for row in rows]
+    data = [DatasetRowOut.of(found.kind, row.position, row.split, row.text, row.label) for row in rows]
     return DatasetRowListOut(data=data, next_cursor=next_cursor)

@@ -1,4 +1,4 @@
-"""Splits rows into train, validation and test: at random by label, by time, or by group."""
+"""Splits rows into train, validation and test: at random by label, by time, by group, or as a column of the file says."""
 
 import random
 from bisect import bisect_left
@@ -12,13 +12,22 @@ from app.errors import Unprocessable
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-Strategy = Literal["random", "time", "group"]
+Strategy = Literal["random", "time", "group", "given"]
+WORDS: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+}
 
 DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y-%m", "%Y")
 
 
 class LabelledRow(NamedTuple):
-    """One labelled text in its split."""
+    """One text in its split; `label` is what belongs to it: the label, the fields as JSON, the answer, or nothing."""
 
     split: Split
     text: str
@@ -100,6 +109,21 @@ def group_split(groups: Sequence[str], fractions: Fractions, seed: int) -> list[
         missing[name] -= rows[group]
         taken[group] = name
     return [taken[group] for group in groups]
+
+
+def given_split(words: Sequence[tuple[int, str]], column: str) -> list[Split]:
+    """Of (line, word) cells. Raises Unprocessable that names the line of a word that is no split."""
+    for line, word in words:
+        if word.strip().lower() not in WORDS:
+            raise Unprocessable(
+                f"Line {line}: {word[:40]!r} in column {column!r} is no split; write {', '.join(SPLITS)}.", param="split_by"
+            )
+    return [WORDS[word.strip().lower()] for _, word in words]
+
+
+def is_given(word: str) -> bool:
+    """Whether a cell names a split."""
+    return word.strip().lower() in WORDS
 
 
 def parse_days(values: Sequence[tuple[int, str]], column: str) -> list[date]:

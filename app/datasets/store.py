@@ -3,17 +3,17 @@
 import asyncio
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, TypedDict, Unpack
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database.base import new_id, now
 from app.database.tables import Dataset, DatasetRow
-from app.datasets.splits import SPLITS, LabelledRow
+from app.datasets.kinds import Kind, count_labels, count_sizes
+from app.datasets.splits import LabelledRow
 from app.errors import InvalidRequest, NotFound
 
 _CHUNK = 5000  # rows per insert: the event loop gets its turn in between
@@ -25,10 +25,12 @@ class Content(TypedDict):
     name: str
     source: str  # file name or generator with its seed
     text_column: str
-    label_column: str
+    label_column: str  # of what belongs to the text; empty where nothing does
     split: Mapping[str, Any]  # strategy, column, fractions, seed
     rows: Sequence[LabelledRow]
     notes: Sequence[str]  # what was assumed, dropped or found, as sentences
+    kind: NotRequired[Kind]  # classification, unless told
+    report: NotRequired[Mapping[str, Any]]  # a ReportOut, as JSON
 
 
 async def create_dataset(session: AsyncSession, **content: Unpack[Content]) -> Dataset:
@@ -38,8 +40,8 @@ async def create_dataset(session: AsyncSession, **content: Unpack[Content]) -> D
 
 async def add_dataset(session: AsyncSession, **content: Unpack[Content]) -> tuple[Dataset, bool]:
     """Like `create_dataset`; and whether the version was made now."""
-    name, rows = content["name"], content["rows"]
-    sha256 = await asyncio.to_thread(_hash, name, rows)
+    name, rows, kind = content["name"], content["rows"], content.get("kind", "classification")
+    sha256 = await asyncio.to_thread(_hash, name, kind, rows)
     if session.get_bind().dialect.name == "postgresql":
         # Two uploads of one name wait for each other; SQLite has one writer at a time anyway.
         await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
@@ -47,20 +49,23 @@ async def add_dataset(session: AsyncSession, **content: Unpack[Content]) -> tupl
     if known is not None:
         return known, False
     newest = await session.scalar(select(func.max(Dataset.version)).where(Dataset.name == name))
-    counts = {split: Counter(row.label for row in rows if row.split == split) for split in SPLITS}
+    labels, counts = count_labels(kind, rows)
     dataset = Dataset(
         id=new_id("ds"),
         created_at=now(),
         name=name,
         version=(newest or 0) + 1,
         sha256=sha256,
+        kind=kind,
         source=content["source"],
         text_column=content["text_column"],
         label_column=content["label_column"],
         split=dict(content["split"]),
-        labels=sorted({row.label for row in rows}, key=lambda label: (-counts["train"][label], label)),
-        counts={split: dict(count.most_common()) for split, count in counts.items()},
+        labels=labels,
+        counts=counts,
+        sizes=count_sizes(rows),
         notes=list(content["notes"]),
+        report=dict(content["report"]) if "report" in content else None,
         rows=len(rows),
     )
     session.add(dataset)
@@ -125,8 +130,9 @@ async def _rows(session: AsyncSession, dataset_id: str, split: str | None, after
     return list(await session.scalars(query.order_by(DatasetRow.position).limit(limit)))
 
 
-def _hash(name: str, rows: Sequence[LabelledRow]) -> str:
-    digest = hashlib.sha256(json.dumps(name).encode())
+def _hash(name: str, kind: Kind, rows: Sequence[LabelledRow]) -> str:
+    # A classification is hashed as before there were other kinds, so that the same upload is still the same version.
+    digest = hashlib.sha256(json.dumps(name if kind == "classification" else [name, kind]).encode())
     for row in rows:
         digest.update(json.dumps(row).encode())
     return digest.hexdigest()

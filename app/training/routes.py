@@ -11,6 +11,7 @@ from app.catalog.catalog import Catalog, ModelVersion
 from app.catalog.digest import recipe_digest
 from app.database.session import transaction
 from app.database.tables import TrainingRun
+from app.datasets.kinds import require_classification
 from app.datasets.store import find_dataset
 from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep, SettingsDep
 from app.errors import Conflict, Unprocessable
@@ -36,8 +37,10 @@ async def start_training_run(
     base = _base(body, catalog)
     # Committed before it is queued: a worker may look for the run at once.
     async with transaction(database) as session:
-        datasets = [(await find_dataset(session, task.dataset)).id for task in body.tasks]
-        recipe = body.recipe(base.id, datasets)
+        datasets = [await find_dataset(session, task.dataset) for task in body.tasks]
+        for dataset in datasets:
+            require_classification(dataset, "Training")
+        recipe = body.recipe(base.id, [dataset.id for dataset in datasets])
         if settings.embedded_worker and base.card.engine == "embedded":
             # Only the worker knows what a GPU has free.
             check_room(need(recipe, base), settings.data_dir, memory=memory_without_gpu())

@@ -45,7 +45,7 @@ def test_a_file_is_added_listed_and_shown(file: str) -> None:
     [
         (["--label", "knd"], "no column 'knd'. Did you mean 'kind'?"),
         (["--top", "1"], "--top: Input should be greater than or equal to 2"),
-        (["--split", "alphabet"], "--split: Input should be 'random', 'time' or 'group'"),
+        (["--split", "alphabet"], "--split: Input should be 'random', 'time', 'group' or 'given'"),
         (["--split-by", "dya"], "no column 'dya'"),
     ],
 )

@@ -101,10 +101,12 @@ def test_json_lines_with_numbers_nulls_and_nested_values(client: TestClient, upl
 def test_columns_that_are_not_named_are_guessed_and_told(upload: Upload) -> None:
     dataset = upload(desk()).json()
     assert (dataset["text_column"], dataset["label_column"]) == ("story", "kind")
-    assert dataset["notes"] == [
-        "The text is column 'story': it was not named, and its cells are the longest.",
-        "The label is column 'kind': it was not named, and it has few distinct values.",
-    ]
+    assert dataset["notes"][0].startswith("The text is column 'story': not named, guessed (its name; cells of several words;")
+    assert dataset["notes"][1].startswith("The label is column 'kind': not named, guessed (its name; 3 distinct values;")
+    text, label = dataset["report"]["columns"]
+    assert (text["role"], text["columns"], text["named"]) == ("text", ["story"], False)
+    assert (label["role"], label["columns"], label["named"]) == ("label", ["kind"], False)
+    assert 0.9 < label["confidence"] < 1
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,8 @@ def test_texts_of_an_earlier_split_and_labels_that_training_lacks_are_told(clien
     dataset = upload("\n".join(["text,label,day", *map(",".join, rows)]), split_by="day").json()
     assert dataset["rows"] == 19
     assert (
-        "Rows left out because an earlier split has their text word for word: 0 of validation, 1 of test." in dataset["notes"]
+        "Rows left out because a later split has their text word for word: 1 of train, 0 of validation; of test none."
+        in dataset["notes"]
     )
     assert "Rows of validation and test whose label train never has: 1 ('new')." in dataset["notes"]
     assert dataset["labels"] == ["a", "b", "new"]
@@ -191,7 +194,7 @@ def test_real_injury_claims_by_accident_date(client: TestClient, upload: Upload)
         "Kept the 12 most frequent of 46 labels; left out 7,138 rows of others.",
         "Split by time on 'accident_date': train 2010-01-01 to 2012-02-01, validation 2012-02-02 to 2012-05-13, "
         "test 2012-05-14 to 2012-12-31.",
-        "Rows left out because an earlier split has their text word for word: 1 of validation, 7 of test.",
+        "Rows left out because a later split has their text word for word: 7 of train, 1 of validation; of test none.",
     ]
     assert len(rows_of(client, "claims-desk", split="test")) == 1000
 

@@ -1,0 +1,65 @@
+"""The kinds of datasets: what belongs to each text, how it is stored, and who can use it."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+from app.database.tables import Dataset
+from app.datasets.splits import SPLITS, LabelledRow
+from app.errors import InvalidRequest
+
+Kind = Literal["classification", "extraction", "text_to_text", "text"]
+Role = Literal["text", "label", "answer", "fields"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+MEANING: dict[str, str] = {
+    "classification": "a text and its label",
+    "extraction": "a text and the fields that stand in it",
+    "text_to_text": "a text and the text that answers it (a summary, an answer)",
+    "text": "texts alone, to read",
+}
+ROLES: dict[Kind, tuple[Role, ...]] = {
+    "classification": ("text", "label"),
+    "extraction": ("text", "fields"),
+    "text_to_text": ("text", "answer"),
+    "text": ("text",),
+}
+
+
+def target(kind: str, stored: str) -> dict[str, Any]:
+    """What a row has beside its text, under the name of its kind; `stored` is the row's one column for it."""
+    match kind:
+        case "classification":
+            return {"label": stored}
+        case "extraction":
+            return {"fields": json.loads(stored)}
+        case "text_to_text":
+            return {"answer": stored}
+        case _:
+            return {}
+
+
+def require_classification(dataset: Dataset, what: str) -> None:
+    """Raises InvalidRequest, which says what to do, for a dataset of a kind that `what` cannot use."""
+    if dataset.kind != "classification":
+        raise InvalidRequest(
+            f"{what} takes datasets of the kind classification so far, and {dataset.name!r} is of the kind {dataset.kind} "
+            f"({MEANING[dataset.kind]}). Name one with labels, or upload the file again with label=... the column of labels.",
+            param="dataset",
+        )
+
+
+def count_labels(kind: Kind, rows: Sequence[LabelledRow]) -> tuple[list[str], dict[str, dict[str, int]]]:
+    """(labels, most frequent in training first; split -> label -> rows); nothing for kinds without labels."""
+    if kind != "classification":
+        return [], {split: {} for split in SPLITS}
+    counts = {split: Counter(row.label for row in rows if row.split == split) for split in SPLITS}
+    labels = sorted({row.label for row in rows}, key=lambda label: (-counts["train"][label], label))
+    return labels, {split: dict(count.most_common()) for split, count in counts.items()}
+
+
+def count_sizes(rows: Sequence[LabelledRow]) -> dict[str, int]:
+    """split -> rows."""
+    sizes = Counter(row.split for row in rows)
+    return {split: sizes[split] for split in SPLITS}

@@ -40,7 +40,7 @@ def measure(
     left = [row for place, row in enumerate(rows) if place not in drop] if drop else rows
     dropped = Counter(rows[place].split for place in drop)
     _note_leaks(found, dropped, options, notes)
-    _check_splits(left, len(rows), columns, options)
+    _check_splits(left, len(rows), columns)
     classes = columns.kind == "classification"
     groups = alike(sorted({row.label for row in left})) if classes else []
     _note_alike(groups, left, notes)
@@ -74,14 +74,14 @@ def measure(
     )
 
 
-def _check_splits(rows: Sequence[LabelledRow], before: int, columns: Columns, options: DatasetIn) -> None:
+def _check_splits(rows: Sequence[LabelledRow], before: int, columns: Columns) -> None:
     sizes = Counter(row.split for row in rows)
     dropped = f" ({before - len(rows):,} were left out because a later split has their text; drop=none keeps them)"
     for split in SPLITS:
         if not sizes[split]:
             raise Unprocessable(
-                f"{len(rows):,} rows are too few for a split of {options.fractions}: no row is left for {split}"
-                f"{dropped if before > len(rows) else ''}. Send more rows, or change the fractions.",
+                f"{len(rows):,} rows are too few to split: no row is left for {split}{dropped if before > len(rows) else ''}. "
+                "Send more rows, or split in another way (fractions, split).",
                 param="file",
             )
     if columns.kind == "classification" and len(labels := {row.label for row in rows if row.split == "train"}) < 2:

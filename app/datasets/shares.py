@@ -17,8 +17,9 @@ def share_out(
     """The rows in their splits, and how that was done. Raises Unprocessable where the split asked for cannot be made."""
     fractions = splits.parse_fractions(options.fractions)
     strategy = _strategy(options, rows, has_files)
+    used: Fractions | None = fractions
     if strategy == "given":
-        made = _given(rows, options, kind, fractions, notes)
+        made, used = _given(rows, options, kind, fractions, notes)
     elif strategy == "random":
         made = _random(rows.texts, _strata(rows.targets, kind), fractions, options.seed, notes)
     elif strategy == "time":
@@ -29,8 +30,8 @@ def share_out(
     split = {
         "strategy": strategy,
         "column": options.split_by,
-        "fractions": dict(fractions),
-        "seed": None if strategy == "time" else options.seed,
+        "fractions": used and dict(used),
+        "seed": None if strategy == "time" or used is None else options.seed,
     }
     return labelled, split
 
@@ -71,9 +72,13 @@ def _random(texts: Sequence[str], strata: Sequence[str], fractions: Fractions, s
     return [made[first[text]] for text in texts]
 
 
-def _given(rows: Rows, options: DatasetIn, kind: Kind, fractions: Fractions, notes: list[str]) -> list[Split]:
-    """As the files or the column say. Where they name no validation rows, these are taken from train at random."""
+def _given(
+    rows: Rows, options: DatasetIn, kind: Kind, fractions: Fractions, notes: list[str]
+) -> tuple[list[Split], Fractions | None]:
+    """As the files or the column say. Where they name no validation rows, these are taken from train, stratified by label, and
+    the shares of train and validation in that are returned too."""
     made = list(rows.given)
+    shares: Fractions | None = None
     how = "as the files say"
     if options.split_by is not None:
         made = splits.given_split(list(zip(rows.lines, rows.keys, strict=True)), options.split_by)
@@ -83,7 +88,7 @@ def _given(rows: Rows, options: DatasetIn, kind: Kind, fractions: Fractions, not
         of_train = fractions["validation"] / (fractions["train"] + fractions["validation"])
         strata = _strata(rows.targets, kind)
         # Nothing is for test here: what `random_split` would put there stays in train.
-        shares: Fractions = {"train": 1 - of_train, "validation": of_train, "test": 0.0}
+        shares = {"train": 1 - of_train, "validation": of_train, "test": 0.0}
         part = _random(
             [rows.texts[place] for place in places], [strata[place] for place in places], shares, options.seed, notes
         )
@@ -92,8 +97,8 @@ def _given(rows: Rows, options: DatasetIn, kind: Kind, fractions: Fractions, not
         how += f", {part.count('validation'):,} rows for validation taken from train at random"
     notes.append(f"Split {how}.")
     if "test" not in made:
-        raise Unprocessable(f"The split {how} and names no row for test. Give one, or split in another way.", param="split")
-    return made
+        raise Unprocessable(f"Split {how}, no row is for test. Name the test rows, or split in another way.", param="split")
+    return made, shares
 
 
 def _by_time(rows: Rows, options: DatasetIn, fractions: Fractions, notes: list[str]) -> list[Split]:

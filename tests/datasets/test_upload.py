@@ -196,8 +196,8 @@ def test_real_injury_claims_by_accident_date(client: TestClient, upload: Upload)
         "Split by time on 'accident_date': train 2010-01-01 to 2012-02-01, validation 2012-02-02 to 2012-05-13, "
         "test 2012-05-14 to 2012-12-31.",
         "Rows left out because a later split has their text word for word: 3 of train, 2 of validation; of test none.",
-        "Rows that another split has nearly (similarity 0.8 or more): 1 of validation in train, 6 of test in train, 8 of test in "
-        "validation; examples are in the report. drop=near leaves them out of train and validation.",
+        "Rows that another split has nearly (similarity 0.8 or more): 1 of validation in train, 6 of test in train, 8 of test "
+        "in validation; examples are in the report. drop=near leaves them out of train and validation.",
         "Texts that come with more than one label: 3. No model can be right on all of their rows.",
     ]
     assert len(rows_of(client, "claims-desk", split="test")) == 1000

@@ -1,4 +1,4 @@
-"""`versus data`: adds files as datasets or tells what they would make, lists datasets, shows one."""
+"""`versus data`: adds files as datasets or tells what they would make, lists datasets, shows and exports one."""
 
 import asyncio
 import json
@@ -11,13 +11,14 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from app.database.session import Session
+    from app.database.session import Database, Session
+    from app.datasets.export import Format
     from app.datasets.ingest import Ingested, Upload
     from app.datasets.schemas import DatasetIn, DatasetOut, DatasetRowOut, PreviewOut
     from app.errors import UnclearColumns
     from app.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Data: add, list, show.")
+app = typer.Typer(no_args_is_help=True, help="Data: add, list, show, export.")
 
 T = TypeVar("T")
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -181,6 +182,68 @@ def show(
     print_rows(first)
 
 
+@app.command()
+def export(
+    dataset: Annotated[str, typer.Argument(help="name (its newest version) or id")],
+    out: Annotated[Path, typer.Argument(help="The file to write, .jsonl or .csv.", dir_okay=False)],
+    split: Annotated[str | None, typer.Option(help="train, validation or test alone; by default all.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write a dataset to a file, each row with its split.
+
+    JSON Lines, added again with --split-by split, are the same version. In CSV an apostrophe stands before a text that a
+    spreadsheet would compute. A file that exists is replaced.
+
+    Examples:
+
+      versus data export claims-desk claims.jsonl
+
+      versus data export claims-desk test.csv --split test
+    """
+    from app.cli.progress import fail
+    from app.datasets.export import FORMATS
+    from app.datasets.splits import SPLITS
+    from app.errors import Unprocessable
+
+    form = next((form for form in FORMATS if out.suffix.lower() == f".{form}"), None)
+    if form is None:
+        fail(Unprocessable(f"{out.name} is none of {', '.join(f'.{form}' for form in FORMATS)}; name the file by its format."))
+    if split is not None and split not in SPLITS:
+        fail(Unprocessable(f"--split: {split!r} is none of {', '.join(SPLITS)}."))
+    try:
+        written = _write(dataset, out, form, split)
+    except OSError as error:
+        fail(Unprocessable(f"{out} cannot be written: {error.strerror}."))
+    if as_json:
+        typer.echo(json.dumps(written, indent=2))
+    else:
+        typer.echo(f"{written['file']}: {written['rows']:,} rows of {written['dataset']}")
+
+
+def _write(dataset: str, out: Path, form: "Format", split: str | None) -> dict[str, Any]:
+    """Beside its place first: what has the final name is whole."""
+    from app.database.session import transaction
+    from app.datasets import store
+    from app.datasets.export import lines
+    from app.datasets.schemas import DatasetOut
+
+    async def write(database: "Database") -> dict[str, Any]:
+        async with transaction(database) as session:
+            found = await store.find_dataset(session, dataset)
+        beside = out.with_name(f".{out.name}.part")
+        try:
+            with beside.open("w", encoding="utf-8", newline="") as file:
+                async for part in lines(found.kind, store.all_rows(database, found.id, split), form):
+                    file.write(part)
+            beside.replace(out)
+        finally:
+            beside.unlink(missing_ok=True)
+        rows = found.rows if split is None else DatasetOut.of(found).sizes[split]
+        return {"dataset": f"{found.name}@{found.version}", "id": found.id, "file": str(out), "rows": rows}
+
+    return _with_database(write)
+
+
 def _uploads(files: "dict[str, Path | None]", settings: "Settings") -> "list[Upload]":
     from app.datasets.ingest import Upload, upload_too_large
 
@@ -235,17 +298,27 @@ def _ask(error: "UnclearColumns", given: dict[str, Any]) -> None:
 
 def _in_database(work: "Callable[[Session], Awaitable[T]]") -> T:
     """In one transaction on the migrated database; ends the command where that fails."""
+    from app.database.session import transaction
+
+    async def within(database: "Database") -> T:
+        async with transaction(database) as session:
+            return await work(session)
+
+    return _with_database(within)
+
+
+def _with_database(work: "Callable[[Database], Awaitable[T]]") -> T:
+    """On the migrated database; ends the command where that fails."""
     from app.cli.progress import fail
     from app.database.migrations import upgrade
-    from app.database.session import connect, transaction
+    from app.database.session import connect
     from app.errors import VersusError
     from app.settings import Settings
 
     async def run(url: str) -> T:
         database = connect(url)
         try:
-            async with transaction(database) as session:
-                return await work(session)
+            return await work(database)
         finally:
             await database.close()
 

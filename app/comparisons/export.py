@@ -1,13 +1,12 @@
 """Comparisons as files: JSON Lines with one comparison a line, CSV with one output a line."""
 
-import csv
-import io
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 from app.comparisons.schemas import ComparisonOut, OutputOut
 from app.comparisons.store import Pair
+from app.datasets.export import csv_line
 
 COLUMNS = (
     "id",
@@ -33,7 +32,6 @@ COLUMNS = (
     "total_ms",
     "error",
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that spreadsheets compute (OWASP, "CSV Injection")
 
 
 async def to_jsonl(pairs: AsyncIterator[Pair]) -> AsyncIterator[str]:
@@ -43,12 +41,12 @@ async def to_jsonl(pairs: AsyncIterator[Pair]) -> AsyncIterator[str]:
 
 async def to_csv(pairs: AsyncIterator[Pair]) -> AsyncIterator[str]:
     """What is no single value is JSON in its cell; an apostrophe stands before a text that a spreadsheet would compute."""
-    yield _line(COLUMNS)
+    yield csv_line(COLUMNS)
     async for comparison, outputs in pairs:
         out = ComparisonOut.of(comparison, outputs)
         for position, output in enumerate(out.outputs):
             cells = _cells(out, position, output)
-            yield _line([cells[column] for column in COLUMNS])
+            yield csv_line([cells[column] for column in COLUMNS])
 
 
 def _cells(out: ComparisonOut, position: int, output: OutputOut) -> dict[str, Any]:
@@ -70,14 +68,3 @@ def _cells(out: ComparisonOut, position: int, output: OutputOut) -> dict[str, An
         "error": output.error and output.error.message,
         **output.model_dump(include={"model", "version", "digest", "text", "label", "label_mass", "margin", "finish_reason"}),
     }
-
-
-def _line(cells: Any) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(map(_harmless, cells))
-    return line.getvalue()
-
-
-def _harmless(cell: Any) -> Any:
-    """What a model said must not be run as a formula by the spreadsheet that opens the file."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

@@ -121,7 +121,7 @@ class _Near:
     """`found_in`: for each text the splits, as bits, that have it or one nearly like it."""
 
     def __init__(self, texts: list[str], masks: NDArray[np.uint8], threshold: float) -> None:
-        self._texts, self._masks, self._threshold = texts, masks, threshold
+        self._texts, self.masks, self._threshold = texts, masks, threshold
         self.found_in = masks.copy()
         self.complete = True
         self.pairs: list[tuple[float, int, int]] = []  # some, for examples
@@ -129,7 +129,7 @@ class _Near:
         self._estimates = self._chars = 0
 
     def search(self) -> None:
-        if len(self._texts) < 2 or len(set(self._masks.tolist())) < 2:
+        if len(self._texts) < 2 or len(set(self.masks.tolist())) < 2:
             return
         signatures = _signatures(self._texts)
         rng = np.random.default_rng(_SEED)
@@ -163,12 +163,12 @@ class _Near:
 
     def _is_news(self, first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Whether a match would tell of a split that has not been found for one of the two."""
-        masks, found = self._masks, self.found_in
+        masks, found = self.masks, self.found_in
         news: NDArray[np.bool_] = ((masks[second] & ~found[first]) | (masks[first] & ~found[second])) != 0
         return news
 
     def _verify(self, one: int, other: int) -> None:
-        masks, found = self._masks, self.found_in
+        masks, found = self.masks, self.found_in
         if (one, other) in self._refuted or not (masks[other] & ~found[one] | masks[one] & ~found[other]):
             return
         self._chars += len(self._texts[one]) + len(self._texts[other])
@@ -188,7 +188,7 @@ def _add_examples(leakage: Leakage, rows: Sequence[LabelledRow], plain_of: Seque
     for place, row in enumerate(rows):
         of_text.setdefault((row.split, row.text), place)
         of_plain.setdefault((row.split, plain_of[place]), place)
-    both = [(1.0, one, one) for one in range(len(near.found_in)) if near._masks[one] & (near._masks[one] - 1)]
+    both = [(1.0, one, one) for one in range(len(near.found_in)) if near.masks[one] & (near.masks[one] - 1)]
     nearly = sorted(near.pairs, key=lambda pair: -pair[0])
     for pair in leakage.pairs:
         for (split, text), place in of_text.items():

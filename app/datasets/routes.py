@@ -1,15 +1,16 @@
-"""Datasets over HTTP: upload a file, list the versions, read one and its rows."""
+"""Datasets over HTTP: upload a file or preview it, list the versions, read one, its rows, and all of it as a file."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response, UploadFile, status
+from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
-from app.datasets import store
+from app.datasets import export, store
 from app.datasets.ingest import Upload, ingest, preview, upload_too_large
 from app.datasets.schemas import (
     DatasetIn,
@@ -22,7 +23,7 @@ from app.datasets.schemas import (
     RowsPageIn,
 )
 from app.datasets.splits import Split
-from app.deps import SessionDep, SettingsDep
+from app.deps import DatabaseDep, SessionDep, SettingsDep
 from app.errors import TooLarge
 
 
@@ -119,3 +120,15 @@ async def get_dataset_rows(dataset: str, page: Annotated[RowsPageIn, Query()], s
     rows, next_cursor = await store.page_rows(session, found.id, split=page.split, cursor=page.cursor, limit=page.limit)
     data = [DatasetRowOut.of(found.kind, row.position, row.split, row.text, row.label) for row in rows]
     return DatasetRowListOut(data=data, next_cursor=next_cursor)
+
+
+@router.get("/{dataset}/export", response_class=StreamingResponse)
+async def export_dataset(
+    dataset: str, session: SessionDep, database: DatabaseDep, format: export.Format = "jsonl", split: Split | None = None
+) -> StreamingResponse:
+    """All rows, or those of one split, with the split of each: as JSON Lines, which uploaded again with `split_by=split` make
+    the same version, or as CSV, in which no cell is a formula."""
+    found = await store.find_dataset(session, dataset)
+    content = export.lines(found.kind, store.all_rows(database, found.id, split), format)
+    headers = {"Content-Disposition": f'attachment; filename="{found.name}-{found.version}.{format}"'}
+    return StreamingResponse(content, media_type=export.MEDIA_TYPES[format], headers=headers)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NotRequired, TypedDict, Unpack
 
@@ -11,12 +11,13 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database.base import new_id, now
+from app.database.session import Database, transaction
 from app.database.tables import Dataset, DatasetRow
 from app.datasets.kinds import Kind, count_labels, count_sizes
 from app.datasets.splits import LabelledRow
 from app.errors import InvalidRequest, NotFound
 
-_CHUNK = 5000  # rows per insert: the event loop gets its turn in between
+_CHUNK = 5000  # rows at a time: the event loop gets its turn in between
 
 
 class Content(TypedDict):
@@ -108,6 +109,19 @@ async def dataset_rows(
 ) -> list[DatasetRow]:
     """The first `limit` rows, of one split or of all, by position."""
     return await _rows(session, dataset_id, split, -1, limit)
+
+
+async def all_rows(database: Database, dataset_id: str, split: str | None = None) -> AsyncIterator[list[DatasetRow]]:
+    """All rows, of one split or of all, some at a time, by position. Each part is a transaction of its own: a slow reader
+    holds no lock."""
+    after = -1
+    while True:
+        async with transaction(database) as session:
+            rows = await _rows(session, dataset_id, split, after, _CHUNK)
+        if not rows:
+            return
+        yield rows
+        after = rows[-1].position
 
 
 async def page_rows(

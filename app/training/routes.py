@@ -9,8 +9,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.catalog.catalog import Catalog, ModelVersion
 from app.catalog.digest import recipe_digest
-from app.database.session import transaction
-from app.database.tables import TrainingRun
+from app.database.session import Session, transaction
+from app.database.tables import Dataset, TrainingRun
 from app.datasets.kinds import require_classification
 from app.datasets.store import find_dataset
 from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep, SettingsDep
@@ -37,10 +37,7 @@ async def start_training_run(
     base = _base(body, catalog)
     # Committed before it is queued: a worker may look for the run at once.
     async with transaction(database) as session:
-        datasets = [await find_dataset(session, task.dataset) for task in body.tasks]
-        for dataset in datasets:
-            require_classification(dataset, "Training")
-        recipe = body.recipe(base.id, [dataset.id for dataset in datasets])
+        recipe = body.recipe(base.id, [dataset.id for dataset in await _datasets(session, body)])
         if settings.embedded_worker and base.card.engine == "embedded":
             # Only the worker knows what a GPU has free.
             check_room(need(recipe, base), settings.data_dir, memory=memory_without_gpu())
@@ -68,7 +65,7 @@ async def estimate_training_run(
     base = _base(body, catalog)
     if base.card.engine != "embedded":
         raise Unprocessable(f"{base.id} is served elsewhere; only weights on this machine can be trained.", param="base")
-    recipe = body.recipe(base.id, [(await find_dataset(session, task.dataset)).id for task in body.tasks])
+    recipe = body.recipe(base.id, [dataset.id for dataset in await _datasets(session, body)])
     rows = await store.rows_of(session, recipe)
     return await asyncio.to_thread(dry_run, recipe, rows, base, settings.data_dir, catalog.versions())
 
@@ -81,6 +78,14 @@ def _base(body: TrainingRunIn, catalog: Catalog) -> ModelVersion:
     if any(version.name == body.name and version.card.kind == "general" for version in catalog.versions()):
         raise Conflict(f"{body.name!r} is a general model; give the variant another name.", param="name")
     return base
+
+
+async def _datasets(session: Session, body: TrainingRunIn) -> list[Dataset]:
+    """Of its tasks. Raises NotFound, InvalidRequest for a kind that cannot be trained on."""
+    datasets = [await find_dataset(session, task.dataset) for task in body.tasks]
+    for dataset in datasets:
+        require_classification(dataset, "Training")
+    return datasets
 
 
 def _still_good(run: TrainingRun, catalog: Catalog) -> bool:

@@ -9,7 +9,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.comparisons import store
-from app.comparisons.export import _line
 from tests.inference.conftest import Start
 
 Made = list[Any]
@@ -96,5 +95,5 @@ def test_an_empty_log_is_an_empty_file_or_a_header(start: Start) -> None:
 
 
 def test_what_a_model_said_is_no_formula_in_a_spreadsheet() -> None:
-    line = next(csv.reader(io.StringIO(_line(["=1+1", "@x", "-2", -2, "a=b", None, "2 - 1"]))))
+    line = next(csv.reader(io.StringIO(csv_line(["=1+1", "@x", "-2", -2, "a=b", None, "2 - 1"]))))
     assert line == ["'=1+1", "'@x", "'-2", "-2", "a=b", "", "2 - 1"]

@@ -6,6 +6,7 @@ from app.benchmarks import tasks
 from app.benchmarks.curve.study import Study, make_study, with_own_split
 from app.benchmarks.runner import Case
 from app.database.session import connect, transaction
+from app.datasets.kinds import require_classification
 from app.datasets.store import dataset_rows, find_dataset
 from app.errors import InvalidRequest
 
@@ -22,6 +23,7 @@ async def read_study(
         found = (await tasks.dataset_of(database, built_in)).id if built_in else name
         async with transaction(database) as session:
             dataset = await find_dataset(session, found)
+            require_classification(dataset, "A comparison of trainings")
             asked = await tasks.find_task(session, task) if task else built_in
             rows: dict[str, list[Case]] = defaultdict(list)
             for row in await dataset_rows(session, dataset.id):

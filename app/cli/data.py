@@ -1,26 +1,19 @@
 """`versus data`: adds files as datasets or tells what they would make, lists datasets, shows and exports one."""
 
-import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from app.database.session import Database, Session
-    from app.datasets.export import Format
-    from app.datasets.ingest import Ingested, Upload
-    from app.datasets.schemas import DatasetIn, DatasetOut, DatasetRowOut, PreviewOut
+    from app.database.session import Session
+    from app.datasets.schemas import DatasetOut, DatasetRowOut, PreviewOut
     from app.errors import UnclearColumns
-    from app.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Data: add, list, show, export.")
 
-T = TypeVar("T")
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -79,6 +72,7 @@ def add(
     """
     from pydantic import ValidationError
 
+    from app.cli.data_work import ingest_files, preview_files, store_ingested
     from app.cli.progress import fail
     from app.datasets.schemas import DatasetIn
     from app.errors import UnclearColumns, Unprocessable, VersusError
@@ -96,14 +90,14 @@ def add(
             options = DatasetIn.model_validate(given)
             try:
                 if dry_run:
-                    return _show_preview(_preview(files, options, settings), as_json)
-                ingested = _ingest(files, options, settings)
+                    return _show_preview(preview_files(files, options, settings), as_json)
+                ingested = ingest_files(files, options, settings)
                 break
             except UnclearColumns as error:
                 if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
                     raise
                 _ask(error, given)
-        dataset = _store(ingested)
+        dataset = store_ingested(ingested)
     except ValidationError as error:
         wrong = error.errors()[0]
         fail(Unprocessable(f"--{str(wrong['loc'][0]).replace('_', '-')}: {wrong['msg']}, not {wrong['input']!r}."))
@@ -123,6 +117,7 @@ def list_datasets(limit: Annotated[int, typer.Option(min=1, help="At most so man
 
       versus data list --limit 5 --json
     """
+    from app.cli.data_work import in_database
     from app.datasets import store
     from app.datasets.schemas import DatasetOut
 
@@ -130,7 +125,7 @@ def list_datasets(limit: Annotated[int, typer.Option(min=1, help="At most so man
         found, _ = await store.list_datasets(session, cursor=None, limit=limit)
         return [DatasetOut.of(dataset) for dataset in found]
 
-    datasets = _in_database(read)
+    datasets = in_database(read)
     if as_json:
         typer.echo(json.dumps([dataset.model_dump(mode="json") for dataset in datasets], indent=2))
         return
@@ -163,6 +158,7 @@ def show(
       versus data show claims-desk --json
     """
     from app.cli.data_tables import print_rows
+    from app.cli.data_work import in_database
     from app.datasets import store
     from app.datasets.schemas import DatasetOut, DatasetRowOut
 
@@ -172,7 +168,7 @@ def show(
         shown = [DatasetRowOut.of(found.kind, row.position, row.split, row.text, row.label) for row in first]
         return DatasetOut.of(found), shown
 
-    found, first = _in_database(read)
+    found, first = in_database(read)
     if as_json and rows:
         typer.echo(
             json.dumps(found.model_dump(mode="json") | {"data": [row.model_dump(mode="json") for row in first]}, indent=2)
@@ -200,6 +196,7 @@ def export(
 
       versus data export claims-desk test.csv --split test
     """
+    from app.cli.data_work import write
     from app.cli.progress import fail
     from app.datasets.export import FORMATS
     from app.datasets.splits import SPLITS
@@ -211,78 +208,13 @@ def export(
     if split is not None and split not in SPLITS:
         fail(Unprocessable(f"--split: {split!r} is none of {', '.join(SPLITS)}."))
     try:
-        written = _write(dataset, out, form, split)
+        written = write(dataset, out, form, split)
     except OSError as error:
         fail(Unprocessable(f"{out} cannot be written: {error.strerror}."))
     if as_json:
         typer.echo(json.dumps(written, indent=2))
     else:
         typer.echo(f"{written['file']}: {written['rows']:,} rows of {written['dataset']}")
-
-
-def _write(dataset: str, out: Path, form: "Format", split: str | None) -> dict[str, Any]:
-    """Beside its place first: what has the final name is whole."""
-    from app.database.session import transaction
-    from app.datasets import store
-    from app.datasets.export import lines
-    from app.datasets.schemas import DatasetOut
-
-    async def write(database: "Database") -> dict[str, Any]:
-        async with transaction(database) as session:
-            found = await store.find_dataset(session, dataset)
-        beside = out.with_name(f".{out.name}.part")
-        try:
-            with beside.open("w", encoding="utf-8", newline="") as file:
-                async for part in lines(found.kind, store.all_rows(database, found.id, split), form):
-                    file.write(part)
-            beside.replace(out)
-        finally:
-            beside.unlink(missing_ok=True)
-        rows = found.rows if split is None else DatasetOut.of(found).sizes[split]
-        return {"dataset": f"{found.name}@{found.version}", "id": found.id, "file": str(out), "rows": rows}
-
-    return _with_database(write)
-
-
-def _uploads(files: "dict[str, Path | None]", settings: "Settings") -> "list[Upload]":
-    from app.datasets.ingest import Upload, upload_too_large
-
-    there = {split: path for split, path in files.items() if path is not None}
-    if sum(path.stat().st_size for path in there.values()) > settings.max_upload_bytes:
-        raise upload_too_large(settings.max_upload_bytes)
-    return [Upload(path.open("rb"), path.name, split) for split, path in there.items()]  # type: ignore[arg-type]
-
-
-def _ingest(files: "dict[str, Path | None]", options: "DatasetIn", settings: "Settings") -> "Ingested":
-    from app.datasets.ingest import ingest
-
-    uploads = _uploads(files, settings)
-    try:
-        return ingest(uploads, options, settings)
-    finally:
-        for upload in uploads:
-            upload.stream.close()
-
-
-def _preview(files: "dict[str, Path | None]", options: "DatasetIn", settings: "Settings") -> "PreviewOut":
-    from app.datasets.ingest import preview
-
-    uploads = _uploads(files, settings)
-    try:
-        return preview(uploads, options, settings)
-    finally:
-        for upload in uploads:
-            upload.stream.close()
-
-
-def _store(ingested: "Ingested") -> "DatasetOut":
-    from app.datasets import store
-    from app.datasets.schemas import DatasetOut
-
-    async def create(session: "Session") -> "DatasetOut":
-        return DatasetOut.of(await store.create_dataset(session, **vars(ingested)))
-
-    return _in_database(create)
 
 
 def _ask(error: "UnclearColumns", given: dict[str, Any]) -> None:
@@ -294,40 +226,6 @@ def _ask(error: "UnclearColumns", given: dict[str, Any]) -> None:
     while (number := typer.prompt(f"Which is the {error.param}? (number)", type=int)) not in range(1, len(choices) + 1):
         typer.echo(f"Choose a number from 1 to {len(choices)}.")
     given[str(error.param)] = choices[number - 1]
-
-
-def _in_database(work: "Callable[[Session], Awaitable[T]]") -> T:
-    """In one transaction on the migrated database; ends the command where that fails."""
-    from app.database.session import transaction
-
-    async def within(database: "Database") -> T:
-        async with transaction(database) as session:
-            return await work(session)
-
-    return _with_database(within)
-
-
-def _with_database(work: "Callable[[Database], Awaitable[T]]") -> T:
-    """On the migrated database; ends the command where that fails."""
-    from app.cli.progress import fail
-    from app.database.migrations import upgrade
-    from app.database.session import connect
-    from app.errors import VersusError
-    from app.settings import Settings
-
-    async def run(url: str) -> T:
-        database = connect(url)
-        try:
-            return await work(database)
-        finally:
-            await database.close()
-
-    url = Settings().database
-    try:
-        upgrade(url)
-        return asyncio.run(run(url))
-    except VersusError as error:
-        fail(error)
 
 
 def _show(dataset: "DatasetOut", as_json: bool) -> None:

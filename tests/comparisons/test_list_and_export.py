@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.comparisons import store
+from app.datasets.export import csv_line
 from tests.inference.conftest import Start
 
 Made = list[Any]

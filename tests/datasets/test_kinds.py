@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from app.database.migrations import upgrade
 from app.main import create_app
 from app.settings import Settings
+from tests.models import make_tiny_general
 
 Upload = Callable[..., httpx.Response]
 
@@ -48,9 +49,8 @@ def test_a_kind_is_uploaded_split_listed_and_read(client: TestClient, upload: Up
     assert client.get("/v1/datasets").json()["data"] == [dataset]
     rows = client.get("/v1/datasets/desk/rows").json()["data"]
     assert [{key: row[key] for key in RECORDS[kind][0]} for row in rows] == RECORDS[kind]
-    assert [row[other] for row in rows for other in {"label", "answer", "fields"} - set(RECORDS[kind][0])] == [None] * len(
-        [0 for _ in rows for _ in {"label", "answer", "fields"} - set(RECORDS[kind][0])]
-    )
+    others = {"label", "answer", "fields"} - set(RECORDS[kind][0])
+    assert all(row[other] is None for row in rows for other in others)
 
 
 @pytest.mark.parametrize("kind", RECORDS)
@@ -105,7 +105,8 @@ def test_what_is_no_object_among_objects_is_named(upload: Upload) -> None:
 @pytest.fixture
 def service(tmp_path: Path, models_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     monkeypatch.setenv("VERSUS_DATA_DIR", str(tmp_path / "var"))
-    monkeypatch.setenv("VERSUS_MODELS_DIR", str(models_root))
+    monkeypatch.setenv("VERSUS_MODELS_DIR", str(tmp_path / "models"))
+    make_tiny_general(tmp_path / "models")
     settings = Settings()
     upgrade(settings.database)
     with TestClient(create_app(settings)) as client:

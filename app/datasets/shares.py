@@ -67,7 +67,7 @@ def _random(texts: Sequence[str], strata: Sequence[str], fractions: Fractions, s
     stratum_of = dict(zip(reversed(texts), reversed(strata), strict=True))
     made = splits.random_split([stratum_of[text] for text in first], fractions, seed)
     notes.append(
-        f"{len(texts) - len(first):,} rows repeat the text of an earlier row word for word; each is in the split of that row."
+        f"Rows that repeat the text of an earlier row word for word: {len(texts) - len(first):,}; each is in that row's split."
     )
     return [made[first[text]] for text in texts]
 

@@ -53,6 +53,33 @@ def test_what_was_logged_before_is_said_to_be_compared_by_the_sum(empty_database
         assert opened.execute(text("SELECT id, scoring FROM classification")).all() == [("dec_1", "sum")]
 
 
+DATASET = (
+    "INSERT INTO dataset (id, created_at, name, version, sha256, source, text_column, label_column, split, labels, counts, notes, "
+    "rows{more}) VALUES ('{id}', '2026-01-01 00:00:00', '{id}', 1, '{id}', 's', 't', 'l', '{{}}', '[]', '{{}}', '[]', 1{values})"
+)
+ROW = "INSERT INTO dataset_row (dataset_id, position, split, text, label) VALUES ('{id}', 0, 'train', 't', 'l')"
+
+
+def test_datasets_from_before_there_were_kinds_are_classifications_and_the_others_go_when_downgraded(
+    empty_database_url: str,
+) -> None:
+    with connection(empty_database_url) as opened:
+        command.upgrade(config(opened), "0003")
+        opened.execute(text(DATASET.format(id="old", more="", values="")))
+        opened.execute(text(ROW.format(id="old")))
+    upgrade(empty_database_url)
+    with connection(empty_database_url) as opened:
+        assert opened.execute(text("SELECT kind, sizes, report FROM dataset")).all() == [("classification", None, None)]
+        opened.execute(text(DATASET.format(id="new", more=", kind", values=", 'extraction'")))
+        opened.execute(text(ROW.format(id="new")))
+    with connection(empty_database_url) as opened:
+        command.downgrade(config(opened), "0003")
+    with connection(empty_database_url) as opened:
+        assert opened.execute(text("SELECT id, label FROM dataset JOIN dataset_row ON dataset_id = id")).all() == [("old", "l")]
+        assert opened.scalar(text("SELECT count(*) FROM dataset_row")) == 1
+    upgrade(empty_database_url)
+
+
 def test_downgrading_leaves_nothing_behind(database_url: str) -> None:
     with connection(database_url) as opened:
         command.downgrade(config(opened), "base")

@@ -72,7 +72,7 @@ def test_a_dry_run_shows_columns_report_and_rows_and_stores_nothing(file: str) -
     assert "train 2026-01-01 to 2026-01-20" in out
     assert "claim 0 of the desk" in out
     assert json.loads(call("list", "--json")[1]) == []
-    preview = json.loads(call("add", file, "--dry-run", "--json")[1])
+    preview = json.loads(call("add", file, "--split-by", "day", "--dry-run", "--json")[1])
     assert preview["dataset"]["sizes"] == {"train": 20, "validation": 2, "test": 6}
 
 

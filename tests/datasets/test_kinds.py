@@ -103,7 +103,7 @@ def test_what_is_no_object_among_objects_is_named(upload: Upload) -> None:
 
 
 @pytest.fixture
-def service(tmp_path: Path, models_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     monkeypatch.setenv("VERSUS_DATA_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("VERSUS_MODELS_DIR", str(tmp_path / "models"))
     make_tiny_general(tmp_path / "models")

@@ -90,5 +90,5 @@ def test_the_report_tells_lengths_language_and_texts_with_two_labels(preview: Pr
     assert report["lengths"]["text"]["words"]["min"] == 3
     assert report["contradictions"] == 1
     assert "Texts that come with more than one label: 1. No model can be right on all of their rows." in dataset["notes"]
-    note = "1 rows repeat the text of an earlier row word for word; each is in the split of that row."
+    note = "Rows that repeat the text of an earlier row word for word: 1; each is in that row's split."
     assert note in dataset["notes"]

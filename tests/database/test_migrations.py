@@ -54,8 +54,9 @@ def test_what_was_logged_before_is_said_to_be_compared_by_the_sum(empty_database
 
 
 DATASET = (
-    "INSERT INTO dataset (id, created_at, name, version, sha256, source, text_column, label_column, split, labels, counts, notes, "
-    "rows{more}) VALUES ('{id}', '2026-01-01 00:00:00', '{id}', 1, '{id}', 's', 't', 'l', '{{}}', '[]', '{{}}', '[]', 1{values})"
+    "INSERT INTO dataset (id, created_at, name, version, sha256, source, text_column, label_column, split, labels, counts, "
+    "notes, rows{more}) VALUES ('{id}', '2026-01-01 00:00:00', '{id}', 1, '{id}', 's', 't', 'l', '{{}}', '[]', '{{}}', '[]', "
+    "1{values})"
 )
 ROW = "INSERT INTO dataset_row (dataset_id, position, split, text, label) VALUES ('{id}', 0, 'train', 't', 'l')"
 

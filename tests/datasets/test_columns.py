@@ -13,7 +13,28 @@ from app.datasets.reading import open_table
 from app.errors import Unprocessable
 
 RNG = random.Random(3)
-WORDS = "the hand was caught between a rock and belt while he cleaned under conveyor with shovel then pain in back".split()
+WORDS = [
+    "the",
+    "hand",
+    "was",
+    "caught",
+    "between",
+    "a",
+    "rock",
+    "and",
+    "belt",
+    "while",
+    "he",
+    "cleaned",
+    "under",
+    "conveyor",
+    "with",
+    "shovel",
+    "then",
+    "pain",
+    "in",
+    "back",
+]
 
 
 def sentence(words: int = 15) -> str:

@@ -37,7 +37,7 @@ def test_a_letter_across_two_reads_is_whole() -> None:
     ],
 )
 def test_a_file_glued_together_of_two_encodings_names_the_lines(encodings: tuple[str, ...], message: str) -> None:
-    lines = (LINES + ["Straße,b", "Öl,a"])[: len(encodings)]
+    lines = [*LINES, "Straße,b", "Öl,a"][: len(encodings)]
     content = b"\n".join(line.encode(encoding) for line, encoding in zip(lines, encodings, strict=True))
     with pytest.raises(Unprocessable) as refused:
         find_encoding(io.BytesIO(content), "desk.csv")

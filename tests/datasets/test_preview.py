@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-WORDS = "the hand was caught between rock and belt while he cleaned under a conveyor".split()
+WORDS = ["the", "hand", "was", "caught", "between", "rock", "and", "belt", "while", "he", "cleaned", "under", "a", "conveyor"]
 
 
 def tickets(count: int = 120) -> str:

@@ -49,6 +49,17 @@ BAD_FILES = {
         {"text": "text", "label": "label"},
         "Column 'label' has 1,500 distinct values and at most 1,000 labels are taken",
     ),
+    "2,000 classes": (
+        "text,label\n" + "\n".join(f"claim {i},kind {i % 2000}" for i in range(4000)),
+        {"text": "text", "label": "label"},
+        "Column 'label' has 2,000 distinct values and at most 1,000 labels are taken (VERSUS_MAX_LABELS). Name the label column "
+        "with label=..., or keep the most frequent with top=...",
+    ),
+    "five rows": (
+        "text,label\na,1\nb,2\nc,1\nd,2\ne,1",
+        {"label": "label", "text": "text"},
+        "5 rows are too few to split: no row is left for validation. Send more rows",
+    ),
     "few rows": ("text,label\na,1\nb,2\nc,1", {"label": "label", "text": "text"}, "3 rows are too few"),
     "bad date": (DAYS.replace("2026-02-09", "09.02."), {"split_by": "day"}, "Line 10: '09.02.' in column 'day' is not a date"),
     "no date": (DAYS.replace("2026-02-09", ""), {"split_by": "day"}, "Line 10: '' in column 'day' is not a date"),
@@ -163,3 +174,8 @@ def test_a_request_without_a_file_is_refused(client: TestClient) -> None:
     ):
         assert answer.status_code == 422
         assert "file" in answer.json()["error"]["message"]
+
+
+def test_a_path_in_a_files_name_goes_nowhere(upload: Upload) -> None:
+    dataset = upload(GOOD, "../../etc/Desk of\x1b[31m Claims.csv").json()
+    assert (dataset["name"], dataset["source"]) == ("desk-of-31m-claims", "Desk of[31m Claims.csv")

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from app.cli import ask, bench, conformance, data, db, demo, learning_curve, methods, models, serve, train, worker
+from app.cli import ask, bench, conformance, data, db, demo, learning_curve, methods, models, serve, train, versions, worker
 
 app = typer.Typer(
     name="versus",
@@ -17,6 +17,8 @@ app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(worker.worker)
 app.add_typer(db.app, name="db")
+models.app.command()(versions.export)
+models.app.command("import")(versions.import_)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.command()(train.train)

@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from app.catalog.cards import CARD_FILE, Card, Made, TrainedTask, read_card, write_card
 from app.catalog.catalog import ModelVersion
 from app.catalog.digest import recipe_digest
+from app.catalog.shelf import PARTS, put_in_place
 from app.errors import SetupError, Unprocessable
 from app.training import full, lora
 from app.training.calibration import calibrate
@@ -354,22 +355,12 @@ def _put_in_place(card: Card, part: Path, out_root: Path) -> Path:
     for path in part.iterdir():
         path.chmod(0o644)
     # Three levels down, where the catalog does not look, and on the file system of the final place.
-    staged = out_root / ".parts" / card.name / card.made.recipe_digest[:16]
+    staged = out_root / PARTS / card.name / card.made.recipe_digest[:16]
     staged.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(staged, ignore_errors=True)
     shutil.move(part, staged)
-    home = out_root / card.name
-    home.mkdir(exist_ok=True)
-    while True:
-        taken = [int(path.name) for path in home.iterdir() if path.name.isdigit()]
-        card = card.model_copy(update={"version": max(taken, default=0) + 1})
+
+    def write_readme(card: Card) -> None:
         (staged / "README.md").write_text(model_card(card), encoding="utf-8")
-        write_card(card, staged / CARD_FILE)
-        target = home / str(card.version)
-        try:
-            staged.rename(target)
-        except OSError:
-            if not target.exists():
-                raise
-            continue  # another training took this version in the meantime
-        return target
+
+    return put_in_place(card, staged, out_root, write=write_readme)[1]

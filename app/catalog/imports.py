@@ -78,8 +78,8 @@ def check_name(name: str) -> None:
         TypeAdapter(Name).validate_python(name)
     except ValidationError as error:
         raise Unprocessable(
-            f"{name!r} is no name for a model: small letters, digits, dots, hyphens and underscores, beginning with a letter or "
-            "a digit, at most 100.",
+            f"{name!r} is no name for a model: small letters, digits, dots, hyphens and underscores, at most 100, a letter or "
+            "a digit first.",
             param="name",
         ) from error
 
@@ -132,13 +132,15 @@ def _is_adapter(source: Path) -> bool:
 def _base_of(source: Path, named: str | None, catalog: Catalog) -> ModelVersion:
     """The version that an adapter stands on: as told, as its card says, or as PEFT's configuration calls it."""
     told = _own_card(source)
-    guesses = [named] if named else [told.parent if told else None, _json(source / CONFIG).get("base_model_name_or_path")]
+    guesses: list[str | None] = (
+        [named] if named else [told.parent if told else None, _json(source / CONFIG).get("base_model_name_or_path")]
+    )
     known = {version.id for version in catalog.versions()} | {version.name for version in catalog.versions()}
-    name = named or next((guess for guess in guesses if guess in known), None)
-    if name is None:
+    found = named or next((guess for guess in guesses if guess in known), None)
+    if found is None:
         said = next((str(guess) for guess in guesses if guess), "no base")
         raise Unprocessable(f"{source.name} is an adapter of {said}; name the base in this catalog with --base.", param="base")
-    base = catalog.find(name)
+    base = catalog.find(found)
     if base.base is not None:
         raise Unprocessable(f"{base.id} is an adapter itself; name {base.card.parent}, which it stands on.", param="base")
     if base.card.engine != "embedded":
@@ -176,10 +178,8 @@ def _card(
         shapes |= tensor_shapes(path)
     own = sum(prod(shape) for shape in shapes.values())
     lineage = stands_on or (catalog.find(base) if base else None)
-    if lineage is not None:
-        parent, digest = lineage.id, lineage.digest
-    else:
-        parent, digest = (told.parent, told.parent_digest) if told else (None, None)
+    parent = lineage.id if lineage else told.parent if told else None
+    digest = lineage.digest if lineage else told.parent_digest if told else None
     method: Method = "lora" if stands_on else "pretrained" if kind == "general" else "full"
     if told and not stands_on and told.method not in ("lora", "pretrained") and kind == "custom":
         method = told.method
@@ -209,7 +209,8 @@ def _context(source: Path, stands_on: ModelVersion | None, told: Card | None, wa
         most: int | None = stands_on.card.context
     else:
         config = _json(source / MODEL_CONFIG)
-        text = config.get("text_config") if isinstance(config.get("text_config"), dict) else config
+        nested = config.get("text_config")
+        text = nested if isinstance(nested, dict) else config
         most = next((value for key in LONGEST if isinstance(value := text.get(key), int) and value > 0), None)
         window = text.get("sliding_window")
         if most and isinstance(window, int) and text.get("use_sliding_window", True):
@@ -257,6 +258,6 @@ def _check_room(files: list[Path], root: Path) -> None:
     free = shutil.disk_usage(next(path for path in (root, *root.absolute().parents) if path.exists())).free
     if needed > free:
         raise TooLarge(
-            f"The model needs {needed / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB free; make room, or set VERSUS_DATA_DIR "
-            "to a larger disk."
+            f"The model needs {needed / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB free; make room, or set "
+            "VERSUS_DATA_DIR to a larger disk."
         )

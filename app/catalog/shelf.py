@@ -1,6 +1,5 @@
 """The shelf of made models: a version gets its final name when it is whole, and loses it before anything of it is removed."""
 
-import os
 import shutil
 import tempfile
 import time
@@ -72,7 +71,7 @@ def take_away(folder: Path, version: int, root: Path) -> None:
         part.write_text(f"{version}\n")
         part.replace(home / LAST)
     target = Path(tempfile.mkdtemp(dir=gone))
-    os.rename(folder, target)  # onto an empty folder
+    folder.rename(target)  # onto an empty folder
     # Also what an earlier deletion, cut off, had left.
     shutil.rmtree(root / GONE, ignore_errors=True)
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from app.catalog.cards import CARD_FILE, Card, Made, TrainedTask, read_card, write_card
+from app.catalog.cards import CARD_FILE, Card, Made, TrainedTask, read_card
 from app.catalog.catalog import ModelVersion
 from app.catalog.digest import recipe_digest
 from app.catalog.shelf import PARTS, put_in_place

@@ -1,12 +1,14 @@
-"""A LoRA variant merged into a copy of its base: one full model that needs no adapter, with what the merging changed measured."""
+"""A LoRA variant merged into a copy of its base: one full model without an adapter; what the merging changed is measured."""
 
 import shutil
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from app.catalog.adapter_files import CONFIG, WEIGHTS
 from app.catalog.cards import CARD_FILE, Card, write_card
@@ -14,6 +16,8 @@ from app.catalog.catalog import ModelVersion
 from app.catalog.exports import check_exportable, new_folder
 from app.errors import Unprocessable
 from app.training import lora
+
+disable_progress_bar()  # the difference that is returned is the result
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
@@ -40,6 +44,8 @@ def export_merged(version: ModelVersion, to: Path, dtype: Dtype = "float32") -> 
         merged.to(getattr(torch, dtype)).save_pretrained(part)
         _put_tokenizer(version, base, part)
         write_card(_card(version, base, parameters, dtype), part / CARD_FILE)
+        for path in part.iterdir():
+            path.chmod(0o644)
         again = AutoModelForCausalLM.from_pretrained(part, dtype=torch.float32).eval()
         return float((_logits(again) - expected).abs().max())
 
@@ -55,8 +61,6 @@ def _untie(model: Any, version: ModelVersion) -> None:
 
 
 def _adapts_embedding(model: Any, version: ModelVersion) -> bool:
-    from safetensors import safe_open
-
     names = [name for name, module in model.named_modules() if module is model.get_input_embeddings()]
     with safe_open(version.folder / WEIGHTS, framework="pt") as file:
         return any(f".{name}.lora_" in f".{key}" for key in file.keys() for name in names)  # noqa: SIM118
@@ -65,7 +69,7 @@ def _adapts_embedding(model: Any, version: ModelVersion) -> bool:
 @torch.inference_mode()
 def _logits(model: Any) -> Tensor:
     """[PROBE, vocabulary], of ids spread over the vocabulary."""
-    size = model.get_input_embeddings().num_embeddings if hasattr(model, "get_input_embeddings") else 2
+    size = model.get_input_embeddings().weight.shape[0]
     ids = torch.tensor([[(7 + 97 * n) % size for n in range(PROBE)]])
     return cast(Tensor, model(input_ids=ids, use_cache=False).logits[0].float())
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from app.catalog import shelf
 from app.catalog.cards import read_card
 from app.catalog.catalog import Catalog, ModelVersion
 from app.errors import SetupError, Unprocessable
@@ -183,7 +184,7 @@ def test_a_folder_has_its_final_name_only_when_whole(
     def disk_full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(make, "write_card", disk_full)
+    monkeypatch.setattr(shelf, "write_card", disk_full)
     with pytest.raises(TrainingFailed, match="The disk became full"):
         make_variant(recipe("lora", epochs=0.5), claims, base, tmp_path / "made", tmp_path / "work")
     assert [version.id for version in Catalog([models_root, tmp_path / "made"]).versions()] == ["general@1"]

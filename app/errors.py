@@ -6,6 +6,7 @@ VersusError
 ├── NotFound                  404
 │   └── UnknownModel          404  lists the near names
 ├── Conflict                  409  two things want the same name
+│   └── InUse                 409  what should be deleted is in use; names the users
 ├── TooLarge                  413  over a limit that a setting names
 ├── Unprocessable             422  a field or a file that cannot be read as what it should be
 │   └── UnclearColumns        422  which column is what cannot be told with confidence; lists the columns
@@ -77,6 +78,13 @@ class Conflict(VersusError):
     status = 409
     type = "invalid_request_error"
     code = "conflict"
+
+
+class InUse(Conflict):
+    code = "in_use"
+
+    def __init__(self, model: str, users: Iterable[str]) -> None:
+        super().__init__(f"{model} is in use and was not deleted: {'; '.join(users)}. End or change that first.", param="model")
 
 
 class TooLarge(VersusError):

@@ -16,6 +16,7 @@ from app.comparisons.routes import router as comparisons
 from app.database.session import connect
 from app.datasets.routes import router as datasets
 from app.engines.registry import Engines
+from app.engines.routes import router as versions
 from app.errors import VersusError
 from app.inference.routes import router as inference
 from app.inference.scoring import Scorer
@@ -56,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics()
     app.state.metrics.watch(app.state.engines.load_now)
     app.state.drain = Drain()
-    for router in (web, inference, comparisons, datasets, benchmarks, training):
+    for router in (web, inference, versions, comparisons, datasets, benchmarks, training):
         app.include_router(router)
     install_error_handlers(app)
     app.add_middleware(BodyLimit, settings=settings)

@@ -61,6 +61,9 @@ class ServiceClient:
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return (await self._call("POST", path, json=body)).body
 
+    async def delete(self, path: str) -> Any:
+        return (await self._call("DELETE", path)).body
+
     async def upload(self, path: str, file: Path, fields: Mapping[str, str]) -> Any:
         """Posts a file with form fields."""
         content = await asyncio.to_thread(file.read_bytes)

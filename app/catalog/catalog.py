@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from app.catalog.adapter_files import problem_with
+from app.catalog.aliases import ALIASES, current, read_decisions
 from app.catalog.cards import CARD_FILE, Card, read_card
 from app.catalog.digest import TICK_NS, model_digest, remote_digest, weight_bytes
 from app.errors import SetupError, Unavailable, UnknownModel
@@ -36,7 +37,7 @@ class Catalog:
     """All versions under `roots`. A made model appears at the next look-up, without a restart.
 
     A folder whose card or weights cannot be read is left out and its reason kept in `broken`; one bad folder must not take
-    the service down.
+    the service down. A name stands for its highest version, or for what its alias says.
     """
 
     def __init__(self, roots: Iterable[Path]) -> None:
@@ -45,8 +46,10 @@ class Catalog:
         self._watched: list[Path] = []
         self._marks: list[int] | None = None  # of what is watched; None: look again
         self._seen: tuple[tuple[Path, int], ...] = ()
+        self._aliases: dict[str, str] = {}
+        self._bad_aliases: dict[Path, str] = {}
         self._versions: dict[str, ModelVersion] = {}
-        self.broken: dict[Path, str] = {}
+        self._broken: dict[Path, str] = {}
         self._unservable: dict[str, str] = {}  # why, by name and name@version, where the card tells them
 
     def versions(self) -> list[ModelVersion]:
@@ -54,24 +57,40 @@ class Catalog:
         self._refresh()
         return sorted(self._versions.values(), key=lambda v: (v.card.kind != "general", v.name, -v.card.version))
 
+    @property
+    def broken(self) -> dict[Path, str]:
+        """Why what is in a folder cannot be served, by the card or the file of aliases."""
+        return self._broken | self._bad_aliases
+
     def latest(self) -> list[ModelVersion]:
-        """The newest version of each name."""
+        """Of each name the version that it stands for; the highest where an alias says one that is not there."""
         newest: dict[str, ModelVersion] = {}
         for version in self.versions():
             newest.setdefault(version.name, version)
-        return list(newest.values())
+        return [self._versions.get(self._aliases.get(name, ""), version) for name, version in newest.items()]
+
+    def aliases(self) -> dict[str, str]:
+        """Name -> name@version, where somebody decided it."""
+        self._refresh()
+        return dict(self._aliases)
 
     def find(self, name: str) -> ModelVersion:
-        """`name` (its newest version) or `name@version`. Raises UnknownModel with the near names, and Unavailable for one that
-        cannot be served, with the reason."""
+        """`name@version`, an alias, or a name, which stands for its highest version. Raises UnknownModel with the near names,
+        and Unavailable for one that cannot be served, with the reason."""
         self._refresh()
         if name in self._versions:
             return self._versions[name]
+        if target := self._aliases.get(name):
+            if target in self._versions:
+                return self._versions[target]
+            reason = self._unservable.get(target, "it is no longer there")
+            raise Unavailable(f"{name} stands for {target}, which cannot be served: {reason}. Roll back or promote another.")
         found = [version for version in self._versions.values() if version.name == name]
         if not found and (reason := self._unservable.get(name)):
             raise Unavailable(f"{name} is there and cannot be served: {reason}.")
         if not found:
-            raise UnknownModel(name, {v.name for v in self._versions.values()} | ({*self._versions} if "@" in name else set()))
+            names = {v.name for v in self._versions.values()} | {*self._aliases}
+            raise UnknownModel(name, names | ({*self._versions} if "@" in name else set()))
         return max(found, key=lambda version: version.card.version)
 
     def _refresh(self) -> None:
@@ -82,14 +101,28 @@ class Catalog:
             began = time.time_ns()
             folders = _folders(self._roots)
             cards = [folder / CARD_FILE for folder in folders if (folder / CARD_FILE).is_file()]
-            self._watched = [*self._roots, *folders, *cards]
+            aliases = [root / ALIASES for root in self._roots]
+            self._watched = [*self._roots, *folders, *cards, *aliases]
             marks = [*map(_mark, self._watched)]
             seen = tuple((card, _mark(card)) for card in cards)
             if seen != self._seen:
-                self._versions, self.broken, self._unservable = _read(cards)
+                self._versions, self._broken, self._unservable = _read(cards)
                 self._seen = seen
+            self._read_aliases()
             # File systems tell time in ticks: what changes again in this one would look as if it had not.
             self._marks = marks if max(marks, default=0) < began - TICK_NS else None
+
+    def _read_aliases(self) -> None:
+        """Those of a file that cannot be read stay as they were."""
+        bad: dict[Path, str] = {}
+        found: dict[str, str] = {}
+        for root in self._roots:
+            try:
+                found |= current(read_decisions(root))
+            except SetupError as error:
+                bad[root / ALIASES] = error.message
+        self._aliases = self._aliases if bad else found
+        self._bad_aliases = bad
 
 
 def _folders(roots: Iterable[Path]) -> list[Path]:

@@ -59,21 +59,24 @@ def staging(root: Path, name: str, purpose: str) -> Iterator[Path]:
 
 
 def take_away(folder: Path, version: int, root: Path) -> None:
-    """Remove the folder of a version below `root`: it leaves its name in one step, and its number stays used.
+    """The folder of a version below `root` loses its name, in one step, and its number stays used; `sweep` frees the disk.
 
     Raises OSError where it could not be renamed; it is all there then.
     """
-    gone = root / GONE / folder.parent.name
-    gone.mkdir(parents=True, exist_ok=True)
     home = folder.parent
+    gone = root / GONE / folder.name
+    gone.mkdir(parents=True, exist_ok=True)
     if home != root and version > _last(home):
         part = home / f"{LAST}.part"
         part.write_text(f"{version}\n")
         part.replace(home / LAST)
-    target = Path(tempfile.mkdtemp(dir=gone))
-    folder.rename(target)  # onto an empty folder
-    # Also what an earlier deletion, cut off, had left.
-    shutil.rmtree(root / GONE, ignore_errors=True)
+    folder.rename(tempfile.mkdtemp(dir=gone))  # onto an empty folder
+
+
+def sweep(root: Path) -> None:
+    """Remove what was taken away, also by a process that was cut off."""
+    for folder in root.glob(f"{GONE}/*/*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _last(home: Path) -> int:

@@ -253,6 +253,10 @@ class Engine(Protocol):
 
     def loaded(self, model: ModelVersion) -> bool: ...
 
+    def in_use(self, model: ModelVersion) -> int:
+        """Requests that run or wait, those of its adapters too, and those of other versions with the very same digest."""
+        ...
+
     def load_now(self) -> Sequence[EngineLoad]:
         """For metrics; at once."""
         ...

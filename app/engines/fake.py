@@ -10,6 +10,7 @@ import hashlib
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -52,7 +53,7 @@ class FakeEngine:
 
     def __init__(self, settings: Settings) -> None:
         self._most = settings.queue_requests
-        self._running = 0
+        self._running: Counter[str] = Counter()  # by model id
         self._loaded: set[str] = set()
 
     def capabilities(self, model: ModelVersion) -> Capabilities:
@@ -61,7 +62,7 @@ class FakeEngine:
     async def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
         started = time.perf_counter()
         check_capabilities(self.capabilities(request.model), request)
-        with self._place():
+        with self._place(request.model):
             self._loaded.add(request.model.id)
             prompt = self._prompt(request.model, request.prompt)
             if request.echo:
@@ -90,7 +91,7 @@ class FakeEngine:
 
     async def score(self, request: ScoreRequest) -> Scores:
         started = time.perf_counter()
-        with self._place():
+        with self._place(request.model):
             self._loaded.add(request.model.id)
             prompt = self._prompt(request.model, request.prompt)
             labels = [list(label.encode()) for label in request.labels]
@@ -123,21 +124,24 @@ class FakeEngine:
     def loaded(self, model: ModelVersion) -> bool:
         return model.id in self._loaded
 
+    def in_use(self, model: ModelVersion) -> int:
+        return self._running[model.id]
+
     def load_now(self) -> Sequence[EngineLoad]:
-        return [EngineLoad("fake", running_requests=self._running)]
+        return [EngineLoad("fake", running_requests=self._running.total())]
 
     async def close(self) -> None:
         self._loaded.clear()
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
-        if self._running >= self._most:
-            raise Overloaded(f"{self._running} requests wait already (VERSUS_QUEUE_REQUESTS); try again in a second.")
-        self._running += 1
+    def _place(self, model: ModelVersion) -> Iterator[None]:
+        if self._running.total() >= self._most:
+            raise Overloaded(f"{self._running.total()} requests wait already (VERSUS_QUEUE_REQUESTS); try again in a second.")
+        self._running[model.id] += 1
         try:
             yield
         finally:
-            self._running -= 1
+            self._running[model.id] -= 1
 
     def _prompt(self, model: ModelVersion, prompt: Prompt) -> list[int]:
         tokens = _tokens(prompt)

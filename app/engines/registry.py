@@ -53,6 +53,17 @@ class Engines:
         engine = self._made.get(model.card.engine)
         return engine is not None and engine.loaded(model)
 
+    def in_use(self, model: ModelVersion) -> int:
+        """Requests that run or wait for the model or its adapters; asks no engine into being."""
+        engine = self._made.get(model.card.engine)
+        return engine.in_use(model) if engine is not None else 0
+
+    async def unload(self, model: ModelVersion) -> None:
+        """Frees its weights once no request uses them; asks no engine into being."""
+        engine = self._made.get(model.card.engine)
+        if engine is not None:
+            await engine.unload(model)
+
     def load_now(self) -> list[EngineLoad]:
         """Of all engines that were asked for."""
         return [load for engine in [*self._made.values()] for load in engine.load_now()]

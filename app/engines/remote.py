@@ -169,6 +169,9 @@ class RemoteEngine:
     def loaded(self, model: ModelVersion) -> bool:
         return True
 
+    def in_use(self, model: ModelVersion) -> int:
+        return self._running.get(model.id, 0)
+
     def load_now(self) -> Sequence[EngineLoad]:
         return [EngineLoad(model, running_requests=count) for model, count in self._running.items()]
 

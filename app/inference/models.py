@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from app.catalog.aliases import ALIASES
 from app.catalog.catalog import ModelVersion
 from app.engines.registry import Engines
 from app.errors import Unavailable
@@ -23,7 +24,7 @@ class TrainedTaskOut(BaseModel):
 class ModelOut(BaseModel):
     """One version of a model; a broken one has little more than its reason."""
 
-    id: str = Field(description="name@version; the name alone asks for the newest version")
+    id: str = Field(description="name@version; the name alone asks for its highest version, or for the one that was promoted")
     object: Literal["model"] = "model"
     created: int = Field(description="when it was made, seconds since 1970; 0: unknown")
     owned_by: Literal["versus"] = "versus"
@@ -38,6 +39,7 @@ class ModelOut(BaseModel):
     parent: str | None = None
     digest: str | None = None
     parameters: int | None = None
+    aliases: list[str] = Field(default_factory=list, description="names that stand for it because somebody decided so")
     bytes: int | None = Field(default=None, description="of its weights on disk; of an adapter its own only")
     context: int | None = Field(default=None, description="most tokens, prompt and answer together")
     engine: str | None = None
@@ -52,7 +54,8 @@ class ModelListOut(BaseModel):
     data: list[ModelOut]
 
 
-def model_out(version: ModelVersion, engines: Engines) -> ModelOut:
+def model_out(version: ModelVersion, engines: Engines, aliases: Mapping[str, str]) -> ModelOut:
+    """`aliases`: name -> name@version."""
     card = version.card
     capabilities, reason = None, None
     try:
@@ -73,6 +76,7 @@ def model_out(version: ModelVersion, engines: Engines) -> ModelOut:
         parent=card.parent,
         digest=version.digest,
         parameters=card.parameters,
+        aliases=sorted(name for name, target in aliases.items() if target == version.id),
         bytes=version.bytes,
         context=card.context,
         engine=card.engine,
@@ -84,7 +88,7 @@ def model_out(version: ModelVersion, engines: Engines) -> ModelOut:
 def broken_out(broken: Mapping[Path, str], settings: Settings) -> list[ModelOut]:
     """Folders that hold a card and cannot be served."""
     return [
-        ModelOut(id=_folder_id(card.parent), created=0, status="broken", reason=_without_place(reason, settings))
+        ModelOut(id=_folder_id(card), created=0, status="broken", reason=_without_place(reason, settings))
         for card, reason in sorted(broken.items())
     ]
 
@@ -96,6 +100,9 @@ def _without_place(reason: str, settings: Settings) -> str:
     return reason
 
 
-def _folder_id(folder: Path) -> str:
+def _folder_id(card: Path) -> str:
     """`<name>/<version>` or `<name>`, which may be all that is known of it."""
+    if card.name == ALIASES:
+        return ALIASES
+    folder = card.parent
     return f"{folder.parent.name}@{folder.name}" if folder.name.isdigit() else folder.name

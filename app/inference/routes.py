@@ -45,14 +45,15 @@ ModelPath = Annotated[str, Path(min_length=1, max_length=200, description="a nam
 @router.get("/v1/models")
 async def list_models(serving: ServingDep) -> ModelListOut:
     """All versions of all models, and the folders that cannot be served, with the reason."""
-    models = [model_out(version, serving.engines) for version in serving.catalog.versions()]
+    aliases = serving.catalog.aliases()
+    models = [model_out(version, serving.engines, aliases) for version in serving.catalog.versions()]
     return ModelListOut(data=models + broken_out(serving.catalog.broken, serving.settings))
 
 
 @router.get("/v1/models/{model}")
 async def get_model(model: ModelPath, serving: ServingDep) -> ModelOut:
-    """One version, or the newest of a name."""
-    return model_out(serving.catalog.find(model), serving.engines)
+    """One version, or the one that a name stands for."""
+    return model_out(serving.catalog.find(model), serving.engines, serving.catalog.aliases())
 
 
 # ---- Chat and completions

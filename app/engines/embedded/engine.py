@@ -145,6 +145,9 @@ class EmbeddedEngine:
         lane = self._lanes.get(_standalone(model).digest)
         return lane is not None and model.digest in lane.resident
 
+    def in_use(self, model: ModelVersion) -> int:
+        return self._memory.users_of(model)
+
     def load_now(self) -> Sequence[EngineLoad]:
         return [lane.load_now(self._memory.bytes_of(lane.base)) for lane in [*self._lanes.values()]]
 
@@ -190,7 +193,10 @@ class EmbeddedEngine:
         if self._closed:
             raise Unavailable("The engine is shutting down; ask again when it has started.")
         base = _standalone(model)
-        return self._lanes.setdefault(base.digest, Lane(base, self._settings))
+        lane = self._lanes.setdefault(base.digest, Lane(base, self._settings))
+        if not lane.resident:
+            lane.base = base  # another folder may hold the very same weights, and the first one be gone
+        return lane
 
     async def _codec(self, model: ModelVersion) -> Codec:
         known = self._codecs.get(model.digest)

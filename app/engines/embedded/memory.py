@@ -43,6 +43,10 @@ class Memory:
         own = [entry for entry in [*self._entries.values()] if (entry.model.base or entry.model).digest == base.digest]
         return sum(entry.bytes for entry in own)
 
+    def users_of(self, model: ModelVersion) -> int:
+        entry = self._entries.get(model.digest)
+        return entry.users if entry is not None else 0
+
     def enter(self, wanted: list[tuple[ModelVersion, int]]) -> list[ModelVersion]:
         """Count versions (a base, then its adapter) and their bytes as used; `leave` ends that.
 

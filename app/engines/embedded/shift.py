@@ -109,7 +109,9 @@ class Shift:
             device = pick_device(self._settings)
             if device.type == "cpu":
                 self._step_tokens = min(self._settings.batch_tokens, CPU_STEP_TOKENS)
-            self._network = load_network(self._base, device)
+            # From where this version stands: another folder with the very same weights may be gone.
+            base = model.base or model
+            self._network = load_network(base, device)
             self._adapters = Adapters(self._network)
             chunk = CPU_CHUNK if device.type == "cpu" else GPU_CHUNK
             self._prefixes = PrefixCache(self._settings.prefix_cache_bytes, chunk)
@@ -122,7 +124,7 @@ class Shift:
                 send=self._send,
                 lookahead=self._settings.lookahead,
             )
-            log.info("loaded %s on %s in %.2f s", self._base.id, device.type, time.perf_counter() - began)
+            log.info("loaded %s on %s in %.2f s", base.id, device.type, time.perf_counter() - began)
         if model.base is None:
             return self._batch, 0
         if model.digest not in self._adapters:

@@ -74,6 +74,11 @@ class Catalog:
         self._refresh()
         return dict(self._aliases)
 
+    def alias_of_another(self, name: str) -> str | None:
+        """The version of another model that the name stands for: no model may be called so."""
+        target = self.aliases().get(name, "")
+        return target if target and target.partition("@")[0] != name else None
+
     def find(self, name: str) -> ModelVersion:
         """`name@version`, an alias, or a name, which stands for its highest version. Raises UnknownModel with the near names,
         and Unavailable for one that cannot be served, with the reason."""
@@ -83,8 +88,8 @@ class Catalog:
         if target := self._aliases.get(name):
             if target in self._versions:
                 return self._versions[target]
-            reason = self._unservable.get(target, "it is no longer there")
-            raise Unavailable(f"{name} stands for {target}, which cannot be served: {reason}. Roll back or promote another.")
+            why = self._unservable.get(target, "it is no longer there")
+            raise Unavailable(f"{name} stands for {target}, which cannot be served: {why}. Roll back or promote another.")
         found = [version for version in self._versions.values() if version.name == name]
         if not found and (reason := self._unservable.get(name)):
             raise Unavailable(f"{name} is there and cannot be served: {reason}.")

@@ -173,6 +173,8 @@ def _card(
         raise Conflict(
             f"{name!r} is a {same[0].card.kind} model, and this is a {kind} one; give it another name.", param="name"
         )
+    if other := catalog.alias_of_another(name):
+        raise Conflict(f"{name!r} is an alias of {other}; give the model another name.", param="name")
     shapes: dict[str, Shape] = {}
     for path in weights:
         shapes |= tensor_shapes(path)

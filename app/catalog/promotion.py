@@ -9,7 +9,7 @@ from app.errors import Conflict, NotFound, Unprocessable
 
 
 def promote(catalog: Catalog, root: Path, model: str, by: str) -> Decision:
-    """The name of `model`, name@version, stands for that version from now on. Raises UnknownModel, Unavailable, Unprocessable."""
+    """The name of `model`, name@version, stands for that version from now on. Raises as `set_alias`, and Unprocessable."""
     name, _, version = model.partition("@")
     if not version:
         raise Unprocessable(f"{model} is no version; promote one of {_versions(catalog, model)}.", param="target")

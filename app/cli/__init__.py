@@ -19,6 +19,8 @@ app.command()(worker.worker)
 app.add_typer(db.app, name="db")
 models.app.command()(versions.export)
 models.app.command("import")(versions.import_)
+for command in (versions.promote, versions.rollback, versions.alias, versions.aliases, versions.delete):
+    models.app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.command()(train.train)

@@ -77,6 +77,8 @@ def _base(body: TrainingRunIn, catalog: Catalog) -> ModelVersion:
         raise Unprocessable(f"{base.id} is an adapter; make the variant from {base.card.parent}, its base.", param="base")
     if any(version.name == body.name and version.card.kind == "general" for version in catalog.versions()):
         raise Conflict(f"{body.name!r} is a general model; give the variant another name.", param="name")
+    if other := catalog.alias_of_another(body.name):
+        raise Conflict(f"{body.name!r} is an alias of {other}; give the variant another name.", param="name")
     return base
 
 

@@ -1,16 +1,22 @@
-"""`versus models export`, `import` as a person types them."""
+"""`versus models export`, `import`, `promote`, `rollback`, `alias`, `delete` as a person types them."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import torch
 from typer.testing import CliRunner, Result
 
 from app.catalog.catalog import Catalog
 from app.cli import app
+from app.database.migrations import upgrade
+from app.main import create_app
+from app.settings import Settings
 from tests.models import make_adapter, make_tiny_general
+from tests.server import serve
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +69,57 @@ def test_a_merged_variant_is_a_full_model_and_the_command_tells_what_merging_cha
     assert "whole@1 is in the catalog:" in imported.stdout
 
 
+def test_promote_roll_back_name_and_delete_without_a_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VERSUS_API_URL", "http://127.0.0.1:9")
+    for _ in range(2):
+        out = tmp_path / "out"
+        assert invoke("models", "export", "claims", "--to", str(out)).exit_code == 0
+        assert invoke("models", "import", str(out), "--name", "tickets").exit_code == 0
+        shutil.rmtree(out)
+    promoted = invoke("models", "promote", "tickets@1")
+    assert (promoted.exit_code, promoted.stdout) == (0, "tickets stands for tickets@1 (before: tickets@2).\n")
+    assert invoke("models", "alias", "production", "tickets").exit_code == 0
+
+    kept = invoke("models", "delete", "tickets@1")
+    assert kept.exit_code == 2
+    assert "the alias production stands for it" in kept.stderr
+    assert "the alias tickets stands for it" in kept.stderr
+    assert json.loads(invoke("models", "rollback", "tickets", "--json").stdout)["target"] == "tickets@2"
+    assert "stands for its highest version, if any" in invoke("models", "alias", "production", "--remove").stdout
+    assert json.loads(invoke("models", "delete", "tickets@1", "--json").stdout) == {"id": "tickets@1", "deleted": True}
+    assert listed() == ["general@1", "claims@1", "tickets@2"]
+
+    history = json.loads(invoke("models", "aliases", "--json").stdout)
+    assert [(one["name"], one["action"]) for one in history] == [
+        ("production", "remove"),
+        ("tickets", "rollback"),
+        ("production", "set"),
+        ("tickets", "set"),
+    ]
+    assert "tickets@2" in invoke("models", "aliases").stdout
+
+
+def test_a_running_service_is_asked_to_delete_and_serves_what_was_promoted(tmp_path: Path, models_root: Path) -> None:
+    settings = Settings(models_dir=models_root, data_dir=tmp_path / "var", embedded_worker=False, threads=1)
+    upgrade(settings.database)
+    out = str(tmp_path / "out")
+    assert invoke("models", "export", "claims", "--to", out, "--merged").exit_code == 0
+    for _ in range(2):
+        assert invoke("models", "import", out, "--name", "tickets").exit_code == 0
+    with serve(create_app(settings)) as url:
+        body = {"model": "tickets", "prompt": "the", "max_tokens": 2}
+        assert httpx.post(f"{url}/v1/completions", json=body, timeout=60).json()["model"] == "tickets@2"
+        assert invoke("models", "promote", "tickets@1").exit_code == 0
+        assert httpx.post(f"{url}/v1/completions", json=body, timeout=60).json()["model"] == "tickets@1"
+        assert "the alias tickets stands for it" in invoke("models", "delete", "tickets@1", "--url", url).stderr
+        assert invoke("models", "delete", "tickets@2", "--url", url).exit_code == 0
+        # The very same weights as those that were deleted.
+        assert httpx.post(f"{url}/v1/completions", json=body, timeout=60).json()["model"] == "tickets@1"
+    gone = invoke("models", "delete", "tickets@1", "--url", "http://127.0.0.1:9")
+    assert gone.exit_code == 2
+    assert "versus serve" in gone.stderr
+
+
 def test_what_is_wrong_ends_with_2_and_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for words, says in (
@@ -70,6 +127,10 @@ def test_what_is_wrong_ends_with_2_and_a_sentence(tmp_path: Path) -> None:
         (("export", "general", "--to", str(tmp_path / "x"), "--merged"), "is a full model already"),
         (("import", str(tmp_path / "empty"), "--name", "new"), "holds no weights"),
         (("import", str(tmp_path / "empty"), "--name", "../new"), "is no name for a model"),
+        (("promote", "claims"), "claims is no version; promote one of claims@1"),
+        (("rollback", "claims"), "there is nothing before that to roll back to"),
+        (("alias", "production"), "Give a TARGET, or --remove."),
+        (("alias", "../up", "claims"), "is no name for a model"),
     ):
         failed = invoke("models", *words)
         assert (failed.exit_code, says in failed.stderr) == (2, True), failed.output

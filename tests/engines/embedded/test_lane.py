@@ -1,6 +1,7 @@
 """Nothing hangs: who leaves frees the place, who comes too much is told, and a failure is heard by all who wait."""
 
 import asyncio
+import shutil
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -359,3 +360,34 @@ def test_an_event_loop_that_ends_under_its_requests_does_not_stop_the_lane(catal
     assert asyncio.run(asyncio.wait_for(story(), 60)) == 4
     asyncio.run(engine.close())
     assert max(rows for rows, _ in steps.seen) <= 2
+
+
+def test_the_very_same_weights_in_two_folders_serve_on_when_the_first_is_gone(own_catalog: Catalog) -> None:
+    root = own_catalog.find("full").folder.parent
+    twin = shutil.copytree(root / "full", root / "twin")
+    card = twin / "card.toml"
+    card.write_text(card.read_text().replace('name = "full"', 'name = "twin"'))
+    first, second = own_catalog.find("full"), own_catalog.find("twin")
+    assert first.digest == second.digest
+
+    async def story(engine: EmbeddedEngine) -> None:
+        expected = (await ask(engine, first, "a", max_tokens=6)).text
+        await engine.unload(first)
+        shutil.rmtree(first.folder)
+        assert (await ask(engine, second, "a", max_tokens=6)).text == expected
+        assert [load.model for load in engine.load_now()] == ["twin@1"]
+
+    run_own(story)
+
+
+def test_requests_are_told_by_version_and_a_base_s_are_those_of_its_adapters_too(catalog: Catalog, steps: Steps) -> None:
+    general, full, adapter = (catalog.find(name) for name in ("general", "full", "adapter-a"))
+
+    async def story(engine: EmbeddedEngine) -> None:
+        answer = asyncio.create_task(ask(engine, adapter, "a", max_tokens=40))
+        await until(lambda: engine.in_use(adapter) == 1)
+        assert [engine.in_use(model) for model in (general, full)] == [1, 0]
+        await answer
+        assert [engine.in_use(model) for model in (general, full, adapter)] == [0, 0, 0]
+
+    run_own(story)

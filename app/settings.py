@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         description="memory for the beginnings of prompts that requests share, for each model, bytes; 0 keeps none",
     )
     request_timeout_s: float = Field(120.0, gt=0, description="a request that takes longer ends with 504, seconds")
+    watts_per_core: float = Field(
+        10.0, ge=0, description="power of one busy processor core, by which a training's energy is estimated, watts"
+    )
+    watts_per_gpu: float = Field(400.0, ge=0, description="power of one busy GPU, for the same estimate, watts")
+    price_per_kwh: float = Field(0.25, ge=0, description="price of a kilowatt-hour, for the same estimate, US dollars")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
 
     @field_validator("database_url")

@@ -52,6 +52,12 @@ class Made(_Part):
     datasets: tuple[str, ...] = Field((), description="dataset ids or sources")
     created: datetime | None = None
     seconds: float | None = Field(None, description="wall clock of the training, seconds")
+    rows: dict[str, str] = Field(default_factory=dict, description="task -> SHA-256 over its training and validation rows")
+    cpu_seconds: float | None = Field(None, description="of the training process, all cores together")
+    gpu_seconds: float | None = Field(None, description="wall clock with a GPU")
+    energy_wh: float | None = Field(None, description="estimate: seconds times watts as assumed, watt-hours")
+    energy_cost: float | None = Field(None, description="of that energy, US dollars")
+    energy_assumed: str = Field("", description="watts and price that the estimate rests on")
     tokens: int | None = Field(None, description="tokens trained on, repeats counted")
     validation: dict[str, float] = Field(default_factory=dict, description="metric on the validation split -> value")
 

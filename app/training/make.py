@@ -17,13 +17,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from app.catalog.cards import CARD_FILE, Card, Made, TrainedTask, read_card
 from app.catalog.catalog import ModelVersion
-from app.catalog.digest import recipe_digest
+from app.catalog.digest import model_digest, recipe_digest
 from app.catalog.shelf import PARTS, put_in_place
 from app.errors import SetupError, Unprocessable
 from app.training import full, lora
 from app.training.calibration import calibrate
 from app.training.data import EncodedTask, Plan, Row, encode_tasks
 from app.training.dry_run import need_of, plan_of
+from app.training.energy import USUAL, Meter, Power, energy
 from app.training.ground import lay_ground
 from app.training.loop import Outcome, Schedule, ShouldStop, best_weights, seconds_per_step, train
 from app.training.model_card import model_card
@@ -44,12 +45,12 @@ Contestant = Literal["lora", "full"]
 
 def digest_of(recipe: Recipe, rows_by_task: Rows, base: ModelVersion) -> str:
     """The identity of a training: recipe, base, rows and the version of this code."""
-    rows = {
-        name: {split: hashlib.sha256(json.dumps([*map(list, splits[split])]).encode()).hexdigest() for split in sorted(splits)}
-        for name, splits in rows_by_task.items()
-        for splits in [{"train": splits["train"], "validation": splits["validation"]}]
-    }
+    rows = {name: {split: _hash(splits[split]) for split in ("train", "validation")} for name, splits in rows_by_task.items()}
     return recipe_digest({"recipe": recipe.model_dump(mode="json"), "base": base.digest, "rows": rows, "code": CODE})
+
+
+def _hash(rows: Sequence[Row]) -> str:
+    return hashlib.sha256(json.dumps([*map(list, rows)]).encode()).hexdigest()
 
 
 def find_made(out_root: Path, name: str, digest: str) -> Path | None:
@@ -72,6 +73,7 @@ def make_variant(
     *,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
+    power: Power = USUAL,
 ) -> Path:
     """The folder `out_root/<name>/<version>/` of the variant; at once when this very training was done before.
 
@@ -92,11 +94,11 @@ def make_variant(
         raise SetupError(
             f"{error.filename} cannot be written ({error.strerror}); set VERSUS_DATA_DIR to a folder that can"
         ) from error
-    workshop = _Workshop(recipe, rows_by_task, base, work, on_progress, should_stop)
+    workshop = _Workshop(recipe, rows_by_task, base, work, on_progress, should_stop, power)
     workshop.check_room(out_root)
     with said_when_full():
         card, part = workshop.make(digest)
-        version = _put_in_place(card, part, out_root)
+        version = _put_in_place(card, part, out_root, base)
     shutil.rmtree(work, ignore_errors=True)
     return version
 
@@ -112,6 +114,7 @@ class _Workshop:
         work: Path,
         on_progress: OnProgress | None,
         should_stop: ShouldStop | None,
+        power: Power = USUAL,
     ) -> None:
         if base.card.method == "lora":
             raise Unprocessable(
@@ -122,6 +125,7 @@ class _Workshop:
         self._rows = rows_by_task
         self._context = recipe.context if recipe.method == "scratch" else base.card.context
         self._began = time.time()
+        self._power, self._meter = power, Meter(work / "spent.json")
         self._last: Progress | None = None
         self._stand_on(base.folder)  # where rows cannot be learned from, that is told before hours of reading
 
@@ -181,6 +185,8 @@ class _Workshop:
                 datasets=tuple(dict.fromkeys(task.dataset for task in self._recipe.tasks)),
                 created=datetime.now(UTC).replace(microsecond=0),
                 seconds=round(outcome.seconds + (reading.seconds if reading else 0.0), 1),
+                rows={name: _hash([*splits["train"], *splits["validation"]]) for name, splits in self._rows.items()},
+                **energy(self._meter.cpu_seconds, self._meter.gpu_seconds, self._power),
                 tokens=outcome.tokens + (reading.tokens if reading else 0),
                 validation={
                     **validation,
@@ -282,6 +288,7 @@ class _Workshop:
     def _tell(self, stage: str) -> OnProgress:
         def tell(progress: Progress) -> None:
             self._last = replace(progress, stage=stage)
+            self._meter.tick()
             if self._on_progress is not None:
                 self._on_progress(self._last)
 
@@ -350,7 +357,7 @@ def _schedule(recipe: Recipe, method: Contestant) -> Schedule:
     return Schedule(learning_rate=rate, weight_decay=0.0 if method == "lora" else 0.05)
 
 
-def _put_in_place(card: Card, part: Path, out_root: Path) -> Path:
+def _put_in_place(card: Card, part: Path, out_root: Path, base: ModelVersion) -> Path:
     """Under the next free version: a folder appears under its final name only when it is whole."""
     for path in part.iterdir():
         path.chmod(0o644)
@@ -360,7 +367,9 @@ def _put_in_place(card: Card, part: Path, out_root: Path) -> Path:
     shutil.rmtree(staged, ignore_errors=True)
     shutil.move(part, staged)
 
+    digest = model_digest(staged, base.digest if card.method == "lora" else None)
+
     def write_readme(card: Card) -> None:
-        (staged / "README.md").write_text(model_card(card), encoding="utf-8")
+        (staged / "README.md").write_text(model_card(card, digest), encoding="utf-8")
 
     return put_in_place(card, staged, out_root, write=write_readme)[1]

@@ -13,8 +13,8 @@ _HOW = {
 }
 
 
-def model_card(card: Card) -> str:
-    """Markdown."""
+def model_card(card: Card, digest: str = "") -> str:
+    """Markdown; `digest` is the version's."""
     made = card.made
     tasks = "\n".join(
         f"- `{task.name}`: one of {len(task.labels)} labels: {', '.join(task.labels[:8])}{', …' * (len(task.labels) > 8)}"
@@ -38,10 +38,13 @@ benchmark on their own cases. A decision about a person or money should not rest
 | | |
 |---|---|
 | method | {_HOW.get(card.method, card.method)} |
-| base | {card.parent or "none"} |
+| digest | {f"SHA-256 `{digest}`" if digest else "not computed"} |
+| base | {_base(card)} |
 | datasets | {", ".join(made.datasets)} |
+| rows | {_hashes(card)} |
 | tokens seen, repeats counted | {made.tokens or 0:,} |
 | time | {made.seconds or 0:,.0f} s |
+| energy, estimated | {_energy(card)} |
 | recipe | SHA-256 {made.recipe_digest[:16]}…, whole in `card.toml` |
 | licence of the base | {card.licence or "none applies"} |
 
@@ -62,6 +65,23 @@ The weights were chosen on these cases, so the numbers flatter; a benchmark on t
 ## Sources of the base
 {sources}
 """
+
+
+def _base(card: Card) -> str:
+    return f"{card.parent}, SHA-256 {card.parent_digest[:16]}…" if card.parent and card.parent_digest else card.parent or "none"
+
+
+def _hashes(card: Card) -> str:
+    """Of training and validation rows; whole in card.toml."""
+    return ", ".join(f"`{name}` SHA-256 {digest[:16]}…" for name, digest in card.made.rows.items()) or "not hashed"
+
+
+def _energy(card: Card) -> str:
+    made = card.made
+    if made.energy_wh is None or made.energy_cost is None:
+        return "not measured"
+    spent = f"{made.cpu_seconds or 0:,.0f} s of processor" + (f", {made.gpu_seconds:,.0f} s of GPU" if made.gpu_seconds else "")
+    return f"{made.energy_wh:.3g} Wh, {made.energy_cost:.2g} USD: {spent}; assumed: {made.energy_assumed}"
 
 
 def _row(card: Card, task: str) -> str:

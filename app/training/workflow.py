@@ -14,6 +14,7 @@ from app.errors import VersusError
 from app.jobs.context import current
 from app.jobs.names import TRAINING_WORKFLOW
 from app.training import store
+from app.training.energy import Power
 from app.training.errors import TrainingStopped
 from app.training.make import make_variant
 from app.training.recipe import Recipe
@@ -62,6 +63,7 @@ async def make(run_id: str) -> str:
             work,
             on_progress=lambda progress: latest.append(asdict(progress)),
             should_stop=stop.is_set,
+            power=Power(settings.watts_per_core, settings.watts_per_gpu, settings.price_per_kwh),
         )
     )
     try:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.catalog.cards import Card, Made, TrainedTask
+from app.training.energy import Power, energy
 from app.training.model_card import model_card
 
 
@@ -32,6 +33,18 @@ def test_the_card_tells_purpose_origin_and_numbers_with_their_interval() -> None
     for said in ("general@1", "ds_1", "12,345", "61 s", "abababababababab"):
         assert said in text
     assert "Every row fitted its context." in text
+
+
+def test_identity_and_energy_are_told_with_what_was_assumed() -> None:
+    plain = card()
+    made = plain.made.model_copy(update={"rows": {"desk": "cd" * 32}, **energy(1800.0, 0.0, Power())})
+    text = model_card(plain.model_copy(update={"made": made, "parent_digest": "ef" * 32}), "12" * 32)
+    assert f"| digest | SHA-256 `{'12' * 32}` |" in text
+    assert "| base | general@1, SHA-256 efefefefefefefef… |" in text
+    assert "`desk` SHA-256 cdcdcdcdcdcdcdcd…" in text
+    # Half an hour of one core at 10 W.
+    assert "5 Wh, 0.0013 USD: 1,800 s of processor; assumed: 10 W for each busy processor core, 0.25 USD a kWh" in text
+    assert "| energy, estimated | not measured |" in model_card(plain)
 
 
 @pytest.mark.parametrize(

@@ -106,11 +106,17 @@ def _check_file(model: ModelVersion, path: Path) -> None:
 
 
 def _check_attention_reach(model: ModelVersion, config: Any) -> None:
-    text = config.get_text_config()
-    for name in ("sliding_window", "attention_chunk_size"):
-        reach = getattr(text, name, None)
-        if reach is not None and getattr(text, "use_sliding_window", True) and reach < model.card.context:
+    for name, reach in attention_reach(config).items():
+        if reach < model.card.context:
             raise _bad(model, f"its {name} is {reach} tokens; lower the card's context of {model.card.context} to that")
+
+
+def attention_reach(config: Any) -> dict[str, int]:
+    """How many tokens back some layer looks, by what config.json calls it; empty where every layer looks back to the start."""
+    text = config.get_text_config()
+    reaches = {name: getattr(text, name, None) for name in ("sliding_window", "attention_chunk_size")}
+    every = not getattr(text, "use_sliding_window", True)
+    return {} if every else {name: reach for name, reach in reaches.items() if reach is not None}
 
 
 def _probe(model: ModelVersion, network: Network) -> None:

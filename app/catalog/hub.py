@@ -7,6 +7,7 @@
 The library reads HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE itself; nothing is kept in its cache.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -32,7 +33,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import tqdm
 
 from app.catalog.cards import CARD_FILE, NAME_PATTERN, Card, read_card, write_card
-from app.errors import NotFound, SetupError, TooLarge, Unavailable, Unprocessable, VersusError
+from app.errors import Conflict, NotFound, SetupError, TooLarge, Unavailable, Unprocessable, VersusError
 
 PREFIX = "hf:"
 SOURCE = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[^\s@]+))?")
@@ -90,8 +91,9 @@ class HubModel:
         if WEIGHTS in by_name:
             return (by_name[WEIGHTS],)
         try:
-            names = sorted(set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values()))
-            return tuple(by_name[name] for name in names if name.endswith(".safetensors") or by_name.pop(name))
+            names = sorted({*json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values()})
+            safetensors = {name: file for name, file in by_name.items() if name.endswith(".safetensors")}
+            return tuple(safetensors[name] for name in names)
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise Unprocessable(f"{INDEX} of {self.repo} does not name files of that repository; nothing was added.") from error
 
@@ -158,6 +160,7 @@ def fetch(model: HubModel, files: Sequence[HubFile], folder: Path, on_bytes: Cal
     class Bar(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **(options | {"disable": True}))
+            on_bytes(int(options.get("initial") or 0))  # what an interrupted fetch had brought
 
         def update(self, n: float | None = 1) -> bool | None:
             on_bytes(int(n or 0))
@@ -181,6 +184,22 @@ def fetch(model: HubModel, files: Sequence[HubFile], folder: Path, on_bytes: Cal
             raise Unavailable(f"{file.name} of {model.repo} came damaged (its SHA-256 differs); run the command again.")
 
 
+@contextmanager
+def only_one(folder: Path, repo: str) -> Iterator[None]:
+    """Raises Conflict while another command fetches the same, and SetupError where nothing can be written."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        file = folder.with_name(f"{folder.name}.lock").open("w")
+    except OSError as error:
+        raise SetupError(f"The data folder cannot be written ({error.strerror}); set VERSUS_DATA_DIR to one that can.") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(f"Another command adds {repo} at this moment; wait for it.") from error
+        yield
+
+
 def find_added(root: Path, source: str) -> Card | None:
     """The card of what was added from this very commit."""
     for path in sorted(root.glob(f"*/*/{CARD_FILE}")):
@@ -195,9 +214,9 @@ def find_added(root: Path, source: str) -> Card | None:
 
 def put_in_place(card: Card, folder: Path, root: Path) -> tuple[Card, Path]:
     """Under the next free version of its name; `folder` must be on the file system of `root`."""
-    shutil.rmtree(folder / ".cache", ignore_errors=True)  # the library's notes about the fetch
     home = root / card.name
     home.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / ".cache", ignore_errors=True)  # the library's notes about the fetch
     while True:
         taken = [int(path.name) for path in home.iterdir() if path.name.isdigit()]
         card = card.model_copy(update={"version": max([card.version - 1, *taken]) + 1})

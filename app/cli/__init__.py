@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from app.cli import ask, bench, conformance, data, db, demo, learning_curve, methods, models, serve, train, versions, worker
+from app.cli import add, ask, bench, conformance, data, db, demo, learning_curve, methods, models, serve, train, versions, worker
 
 app = typer.Typer(
     name="versus",
@@ -17,6 +17,7 @@ app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(worker.worker)
 app.add_typer(db.app, name="db")
+models.app.command()(add.add)
 models.app.command()(versions.export)
 models.app.command("import")(versions.import_)
 for command in (versions.promote, versions.rollback, versions.alias, versions.aliases, versions.delete):

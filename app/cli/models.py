@@ -12,7 +12,7 @@ from app.errors import VersusError
 if TYPE_CHECKING:
     from app.catalog.catalog import Catalog, ModelVersion
 
-app = typer.Typer(no_args_is_help=True, help="The models in the catalog: list, show, build.")
+app = typer.Typer(no_args_is_help=True, help="The models in the catalog: list, show, add, build.")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 

@@ -22,8 +22,10 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 class Codec:
     """Safe to use from several threads at once."""
 
-    def __init__(self, model: ModelVersion) -> None:
-        """Raises Unavailable when the tokenizer's files cannot be used. An adapter without its own reads its base's."""
+    def __init__(self, model: ModelVersion, *, called: str | None = None) -> None:
+        """Raises Unavailable, about what is `called` so, when the tokenizer's files cannot be used. An adapter without its own
+        reads its base's."""
+        self._model = called or model.id
         own = model.base is None or any((model.folder / name).is_file() for name in TOKENIZER_FILES)
         folder = model.folder if own or model.base is None else model.base.folder
         weights = model.base or model
@@ -33,19 +35,18 @@ class Codec:
             self._backend: Any = tokenizer.backend_tokenizer
         # Whatever is wrong with the files, transformers raises it as one of many kinds.
         except Exception as error:
-            raise Unavailable(f"The tokenizer of {model.id} cannot be loaded: {told(error, folder)}.") from error
+            raise Unavailable(f"The tokenizer of {self._model} cannot be loaded: {told(error, folder)}.") from error
         template = model.folder / "chat_template.jinja"
         if template.is_file():
             tokenizer.chat_template = template.read_text(encoding="utf-8")
         self._backend.no_padding()
         self._backend.no_truncation()
         self._tokenizer = tokenizer
-        self._model = model.id
         text = config.get_text_config()
         self.vocabulary: int = text.vocab_size
         if len(tokenizer) > self.vocabulary:
             raise Unavailable(
-                f"The tokenizer of {model.id} has {len(tokenizer)} tokens and its weights know {self.vocabulary}; "
+                f"The tokenizer of {self._model} has {len(tokenizer)} tokens and its weights know {self.vocabulary}; "
                 "they do not belong together."
             )
         self.context: int = min(model.card.context, getattr(text, "max_position_embeddings", None) or model.card.context)

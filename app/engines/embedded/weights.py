@@ -130,7 +130,7 @@ def _probe(model: ModelVersion, network: Network) -> None:
             module.set_attn_implementation(ATTENTION)
             if isinstance(network.fused, FusedLlama):
                 network.fused.pack()
-            found = _stepwise(network, ids)
+            found = stepwise(network, ids)
     # An architecture that transformers cannot run this way is refused here, whatever it raises.
     except Exception as error:
         raise _bad(model, f"{_kind(module)} cannot be run here ({told(error, model.folder)})") from error
@@ -142,7 +142,7 @@ def _probe(model: ModelVersion, network: Network) -> None:
         raise _bad(model, f"{_kind(module)} computes something that this engine does not know (logits differ by {worst:.3g})")
 
 
-def _stepwise(network: Network, ids: list[int]) -> torch.Tensor:
+def stepwise(network: Network, ids: list[int]) -> torch.Tensor:
     """The logits of all tokens: three quarters as a prompt in two chunks, the rest one by one."""
     half, most = len(ids) // 2, len(ids) * 3 // 4
     plan = Plan(company=network.company)

@@ -36,11 +36,11 @@ class StandInHub:
     """Repositories by name; what was asked, and how many bytes went out."""
 
     def __init__(self) -> None:
-        self.url = ""
+        self.url = self.storage = ""  # large files come from another server, which must not see tokens
         self.repositories: dict[str, Repository] = {}
         self.asked: list[str] = []
         self.ranges: list[str] = []
-        self.sent: dict[str, int] = {}
+        self.tokens: list[str] = []  # that the storage saw
         self.status = 0  # answer everything with it
         self.cut_after: dict[str, int] = {}  # a file's connection ends after so many bytes, once
 
@@ -68,6 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._info(name, revision or "main")
         if path.startswith("lfs/"):
             name, _, file = path.removeprefix("lfs/").rpartition("/")
+            if "authorization" in self.headers:
+                self.hub.tokens.append(self.headers["authorization"])
             return self._file(self.hub.repositories[name], file, with_body=with_body)
         name, _, rest = path.partition("/resolve/")
         revision, _, file = rest.partition("/")
@@ -80,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         if file.endswith(LARGE):
             content = repository.files[file]
             linked = {"X-Linked-Etag": f'"{_sha256(content)}"', "X-Linked-Size": str(len(content))}
-            return self._send(302, headers | linked | {"Location": f"{self.hub.url}/lfs/{name}/{file}"})
+            return self._send(302, headers | linked | {"Location": f"{self.hub.storage}/lfs/{name}/{file}"})
         return self._file(repository, file, headers, with_body=with_body)
 
     def _find(self, name: str, revision: str) -> Repository | None:
@@ -110,9 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
             info |= {"cardData": repository.card, "tags": [f"license:{repository.card.get('license', '')}"]}
         self._send(200, {"Content-Type": "application/json"}, json.dumps(info).encode())
 
-    def _file(
-        self, repository: Repository, file: str, headers: dict[str, str] | None = None, *, with_body: bool
-    ) -> None:
+    def _file(self, repository: Repository, file: str, headers: dict[str, str] | None = None, *, with_body: bool) -> None:
         content = repository.files[file]
         etag = {"ETag": f'"{_sha256(content) if file.endswith(LARGE) else _sha1(content)}"'}
         if repository.damaged == file:
@@ -141,7 +141,6 @@ class _Handler(BaseHTTPRequestHandler):
             return
         most = self.hub.cut_after.pop(file, len(content))
         self.wfile.write(content[:most])
-        self.hub.sent[file] = self.hub.sent.get(file, 0) + min(most, len(content))
         if most < len(content):
             self.close_connection = True
 
@@ -156,15 +155,21 @@ def _sha1(content: bytes) -> str:
 
 @contextmanager
 def stand_in_hub() -> Iterator[StandInHub]:
-    """On a free port; it has ended when this returns."""
+    """On two free ports; both have ended when this returns."""
     hub = StandInHub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
+    handler = type("Handler", (_Handler,), {"hub": hub})
+    with _listening(handler) as hub.url, _listening(handler) as hub.storage:
+        yield hub
+
+
+@contextmanager
+def _listening(handler: type[_Handler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    hub.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield hub
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()

@@ -1,7 +1,7 @@
 """Models from a hub that speaks the Hugging Face protocol: looked up, checked and fetched at one commit, never any code.
 
 1. `look_up`: one request tells the commit, the licence and every file with its size.
-2. `fetch`: small files first, so that what cannot be served is told before gigabytes come; whole files are not fetched again.
+2. `fetch`: small files first, so that what cannot be served is told before gigabytes come; what has come is not fetched again.
 3. `put_in_place`: the folder gets its final name when everything in it is whole.
 
 The library reads HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE itself; nothing is kept in its cache.
@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -30,7 +31,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import tqdm
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils import build_hf_headers, tqdm
 
 from app.catalog.cards import CARD_FILE, NAME_PATTERN, Card, read_card, write_card
 from app.errors import Conflict, NotFound, SetupError, TooLarge, Unavailable, Unprocessable, VersusError
@@ -50,6 +52,7 @@ SETTINGS = (
 )
 NOTES = re.compile(r"(README\.md|(LICEN[SC]E|NOTICE|USE_POLICY)[\w.-]*)", re.IGNORECASE)
 TOKENIZERS = ({"tokenizer.json"}, {"vocab.json", "merges.txt"})  # any of these sets will do
+TIMEOUT_S = 30.0  # for the hub to say something
 SPARE = 64 * 2**20  # bytes that stay free on the disk
 
 
@@ -105,7 +108,7 @@ def look_up(source: str) -> HubModel:
         raise Unprocessable(f"{source!r} names no model; write hf:ORG/NAME or hf:ORG/NAME@REVISION.")
     repo, revision = match["repo"], match["revision"]
     with _told(repo, revision):
-        info = HfApi(endpoint=_endpoint()).model_info(repo, revision=revision, files_metadata=True, timeout=30)
+        info = HfApi(endpoint=_endpoint()).model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_S)
     card: dict[str, Any] = info.card_data.to_dict() if info.card_data else {}
     licence = card.get("license") or next((tag[8:] for tag in info.tags or () if tag.startswith("license:")), "")
     licence = ", ".join(licence) if isinstance(licence, list) else str(licence)
@@ -142,11 +145,13 @@ def _check_files(model: HubModel) -> None:
 
 def check_room(folder: Path, files: Sequence[HubFile]) -> None:
     """Raises TooLarge where the disk won't hold what is still to come."""
-    needed = sum(file.bytes for file in files if not _is_whole(folder / file.name, file)) + SPARE
+    missing = [file for file in files if not _is_whole(folder / file.name, file)]
+    parts = [folder / f"{file.name}.part" for file in missing]
+    needed = sum(file.bytes for file in missing) - sum(part.stat().st_size for part in parts if part.is_file()) + SPARE
     free = shutil.disk_usage(next(path for path in (folder, *folder.absolute().parents) if path.exists())).free
     if needed > free:
         raise TooLarge(
-            f"The model needs {needed / 1e9:.1f} GB more and the disk has {free / 1e9:.1f} GB free; make room, or set "
+            f"The model needs {needed / 1e6:,.0f} MB more and the disk has {free / 1e6:,.0f} MB free; make room, or set "
             "VERSUS_DATA_DIR to a larger disk."
         )
 
@@ -154,34 +159,44 @@ def check_room(folder: Path, files: Sequence[HubFile]) -> None:
 def fetch(model: HubModel, files: Sequence[HubFile], folder: Path, on_bytes: Callable[[int], None] = lambda _: None) -> None:
     """Bring files into `folder`, each whole or not at all; `on_bytes` is told how many more have come.
 
-    A file that is there with its size stays: an interrupted fetch goes on at the file it stopped in. Raises VersusError.
+    A file that is there with its size stays, and one that came in part goes on where it stopped. Raises VersusError.
     """
+    with _told(model.repo, model.commit):
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            if _is_whole(folder / file.name, file):
+                on_bytes(file.bytes)
+            else:
+                _bring(model, file, folder, on_bytes)
+
+
+def _bring(model: HubModel, file: HubFile, folder: Path, on_bytes: Callable[[int], None]) -> None:
+    """The library's own download keeps no part of a file for the next command, so that here is made of its pieces."""
 
     class Bar(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **(options | {"disable": True}))
-            on_bytes(int(options.get("initial") or 0))  # what an interrupted fetch had brought
 
         def update(self, n: float | None = 1) -> bool | None:
             on_bytes(int(n or 0))
             return None
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in files:
-        target = folder / file.name
-        if _is_whole(target, file):
-            on_bytes(file.bytes)
-            continue
-        with _told(model.repo, model.commit):
-            hf_hub_download(
-                model.repo, file.name, revision=model.commit, local_dir=folder, endpoint=_endpoint(), tqdm_class=Bar
-            )
-        if not _is_whole(target, file):
-            target.unlink(missing_ok=True)
-            raise Unavailable(f"{file.name} of {model.repo} came with another size than the hub tells; run the command again.")
-        if file.sha256 and _sha256(target) != file.sha256:
-            target.unlink()
-            raise Unavailable(f"{file.name} of {model.repo} came damaged (its SHA-256 differs); run the command again.")
+    url = hf_hub_url(model.repo, file.name, revision=model.commit, endpoint=_endpoint())
+    place = get_hf_file_metadata(url, endpoint=_endpoint(), timeout=TIMEOUT_S).location
+    headers = build_hf_headers()
+    if urlsplit(place)[:2] != urlsplit(url)[:2]:
+        headers.pop("authorization", None)  # the storage's address is signed; the token is for the hub alone
+    part = folder / f"{file.name}.part"
+    if part.is_file() and part.stat().st_size > file.bytes:
+        part.unlink()
+    with part.open("ab") as opened:
+        here = opened.tell()
+        on_bytes(here)
+        http_get(place, opened, resume_size=here, headers=headers, expected_size=file.bytes, tqdm_class=Bar)
+    if file.sha256 and _sha256(part) != file.sha256:
+        part.unlink()
+        raise Unavailable(f"{file.name} of {model.repo} came damaged (its SHA-256 differs); run the command again.")
+    part.rename(folder / file.name)
 
 
 @contextmanager
@@ -191,7 +206,9 @@ def only_one(folder: Path, repo: str) -> Iterator[None]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         file = folder.with_name(f"{folder.name}.lock").open("w")
     except OSError as error:
-        raise SetupError(f"The data folder cannot be written ({error.strerror}); set VERSUS_DATA_DIR to one that can.") from error
+        raise SetupError(
+            f"The data folder cannot be written ({error.strerror}); set VERSUS_DATA_DIR to one that can."
+        ) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -216,7 +233,6 @@ def put_in_place(card: Card, folder: Path, root: Path) -> tuple[Card, Path]:
     """Under the next free version of its name; `folder` must be on the file system of `root`."""
     home = root / card.name
     home.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(folder / ".cache", ignore_errors=True)  # the library's notes about the fetch
     while True:
         taken = [int(path.name) for path in home.iterdir() if path.name.isdigit()]
         card = card.model_copy(update={"version": max([card.version - 1, *taken]) + 1})
@@ -274,7 +290,9 @@ def _told(repo: str, revision: str | None) -> Iterator[None]:
     except HfHubHTTPError as error:
         status = error.response.status_code
         if status in (401, 403):
-            raise SetupError(f"The hub does not let this account read {repo} ({status}); set HF_TOKEN to one that may.") from error
+            raise SetupError(
+                f"The hub does not let this account read {repo} ({status}); set HF_TOKEN to one that may."
+            ) from error
         raise Unavailable(f"The hub answers {status} for {repo}; try again later.") from error
     except (HTTPError, EntryNotFoundError, ConnectionError) as error:
         raise Unavailable(

@@ -1,6 +1,7 @@
 """`versus models add`: a general model from a hub, checked before its weights come, pinned to its commit, whole or not there."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,13 +60,16 @@ def _add(
     source: str, name: str | None, context: int | None, accept_licence: bool, dry_run: bool, settings: "Settings"
 ) -> tuple[dict[str, Any], str]:
     """What machines read of it, and people. Raises VersusError."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # a hub learns which files are fetched, and no more
     from app.catalog import hub
 
     root = settings.made_models_dir
     model = hub.look_up(source)
     found = hub.find_added(root, model.source)
     if found is not None and name in (None, found.name):
-        return {"status": "already there"} | _as_json(found, root / found.name / str(found.version)), f"{found.id} is it already."
+        return {"status": "already there"} | _as_json(
+            found, root / found.name / str(found.version)
+        ), f"{found.id} is it already."
     name, version = _name(model, name, settings)
     work = settings.data_dir / "work" / "hub" / f"{model.repo.replace('/', '--')}-{model.commit}"
     with TemporaryDirectory() as passing, hub.only_one(work, model.repo):
@@ -147,7 +151,9 @@ def _summary(model: "HubModel", outline: "Outline", card: "Card", weights: "tupl
         f"  in the catalog as {card.id}",
     ]
     if not outline.chat_template:
-        lines.append("  no chat template: it goes on with a text (/v1/completions), and no variant can be trained on it as it is")
+        lines.append(
+            "  no chat template: it goes on with a text (/v1/completions), and no variant can be trained on it as it is"
+        )
     return "\n".join(lines)
 
 

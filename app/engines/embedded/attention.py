@@ -117,6 +117,8 @@ def _attend_for_transformers(
 ) -> tuple[Tensor, None]:
     """query [1, heads, tokens, size], key and value with as many heads or fewer; returns [1, tokens, heads, size]."""
     found = [name for name in UNKNOWN_FEATURES if features.get(name) is not None]
+    if getattr(module, "is_causal", True) is False:
+        raise NotImplementedError("attention to what comes later")
     if plan is None or attention_mask is not None or found:
         raise NotImplementedError(f"attention with {', '.join(found) or 'a mask of its own'}")
     pairs = torch.cat((key, value), dim=1)[0].transpose(0, 1)

@@ -20,6 +20,11 @@ class KeyValues:
         self._rows = 0
         self._room = 0
 
+    @property
+    def layers(self) -> int:
+        """That have been written to."""
+        return len(self._layers)
+
     def take(self, tokens: int) -> int:
         """A place with room for so many tokens."""
         if self._free:

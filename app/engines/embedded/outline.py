@@ -13,6 +13,7 @@ from app.catalog.catalog import ModelVersion
 from app.engines.embedded.attention import ATTENTION
 from app.engines.embedded.codec import Codec
 from app.engines.embedded.faults import told
+from app.engines.embedded.kv import KeyValues
 from app.engines.embedded.network import Network
 from app.engines.embedded.weights import attention_reach, stepwise
 from app.errors import Unprocessable
@@ -51,10 +52,13 @@ def outline(folder: Path, name: str) -> Outline:
             raise Unprocessable(f"{name} needs code from its repository ({kind}), and no such code is run here.") from error
         raise Unprocessable(f"{name} has an architecture that is not served here ({kind}).") from error
     try:
-        stepwise(Network(module, device, module.get_input_embeddings().num_embeddings), [1, 2, 3, 4])
-    # Neither does it tell what an architecture's code may raise where our attention cannot do what it asks for.
+        kv = KeyValues()
+        stepwise(Network(module, device, module.get_input_embeddings().num_embeddings), [1, 2, 3, 4], kv)
+    # What an architecture's code raises, where our attention cannot do what it asks for, is of any kind too.
     except Exception as error:
         raise Unprocessable(f"{name} has an architecture that is not served here ({kind}: {told(error, folder)}).") from error
+    if kv.layers < config.get_text_config().num_hidden_layers:
+        raise Unprocessable(f"{name} has an architecture that is not served here ({kind}: layers without attention).")
     own = getattr(config.get_text_config(), "max_position_embeddings", None) or NO_LIMIT
     context, cause = min([(reach, what) for what, reach in attention_reach(config).items()] + [(own, "")])
     parameters = module.num_parameters()

@@ -15,6 +15,7 @@ from app.catalog.catalog import ModelVersion
 from app.engines.embedded.attention import ATTENTION
 from app.engines.embedded.faults import told
 from app.engines.embedded.fused import FusedLlama, can_fuse
+from app.engines.embedded.kv import KeyValues
 from app.engines.embedded.network import Network
 from app.engines.embedded.plan import Plan
 from app.errors import Unavailable
@@ -130,7 +131,7 @@ def _probe(model: ModelVersion, network: Network) -> None:
             module.set_attn_implementation(ATTENTION)
             if isinstance(network.fused, FusedLlama):
                 network.fused.pack()
-            found = stepwise(network, ids)
+            found = stepwise(network, ids, KeyValues())
     # An architecture that transformers cannot run this way is refused here, whatever it raises.
     except Exception as error:
         raise _bad(model, f"{_kind(module)} cannot be run here ({told(error, model.folder)})") from error
@@ -142,10 +143,10 @@ def _probe(model: ModelVersion, network: Network) -> None:
         raise _bad(model, f"{_kind(module)} computes something that this engine does not know (logits differ by {worst:.3g})")
 
 
-def stepwise(network: Network, ids: list[int]) -> torch.Tensor:
+def stepwise(network: Network, ids: list[int], kv: KeyValues) -> torch.Tensor:
     """The logits of all tokens: three quarters as a prompt in two chunks, the rest one by one."""
     half, most = len(ids) // 2, len(ids) * 3 // 4
-    plan = Plan(company=network.company)
+    plan = Plan(kv, network.company)
     place = plan.kv.take(len(ids))
     plan.add_chunk(ids[:half], 0, place, before=0, keep=half)
     plan.add_chunk(ids[half:most], 0, place, before=half, keep=most - half)

@@ -26,13 +26,13 @@ from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
-    HTTPError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.errors import HTTPError as Unreached  # type: ignore[attr-defined]  # its HTTP client's, whichever that is
 from huggingface_hub.file_download import http_get
-from huggingface_hub.utils import build_hf_headers, tqdm
+from huggingface_hub.utils import build_hf_headers, tqdm  # type: ignore[attr-defined]  # in its documentation
 
 from app.catalog.cards import CARD_FILE, NAME_PATTERN, Card, read_card, write_card
 from app.errors import Conflict, NotFound, SetupError, TooLarge, Unavailable, Unprocessable, VersusError
@@ -109,7 +109,8 @@ def look_up(source: str) -> HubModel:
     repo, revision = match["repo"], match["revision"]
     with _told(repo, revision):
         info = HfApi(endpoint=_endpoint()).model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_S)
-    card: dict[str, Any] = info.card_data.to_dict() if info.card_data else {}
+    data: Any = info.card_data
+    card: dict[str, Any] = data.to_dict() if data else {}
     licence = card.get("license") or next((tag[8:] for tag in info.tags or () if tag.startswith("license:")), "")
     licence = ", ".join(licence) if isinstance(licence, list) else str(licence)
     if licence == "other" and card.get("license_name"):
@@ -173,9 +174,9 @@ def fetch(model: HubModel, files: Sequence[HubFile], folder: Path, on_bytes: Cal
 def _bring(model: HubModel, file: HubFile, folder: Path, on_bytes: Callable[[int], None]) -> None:
     """The library's own download keeps no part of a file for the next command, so that here is made of its pieces."""
 
-    class Bar(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
+    class Bar(tqdm):
         def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **(options | {"disable": True}))
+            super().__init__(*args, **(options | {"disable": True}))  # type: ignore[no-untyped-call]
 
         def update(self, n: float | None = 1) -> bool | None:
             on_bytes(int(n or 0))
@@ -294,7 +295,7 @@ def _told(repo: str, revision: str | None) -> Iterator[None]:
                 f"The hub does not let this account read {repo} ({status}); set HF_TOKEN to one that may."
             ) from error
         raise Unavailable(f"The hub answers {status} for {repo}; try again later.") from error
-    except (HTTPError, EntryNotFoundError, ConnectionError) as error:
+    except (Unreached, EntryNotFoundError, ConnectionError) as error:
         raise Unavailable(
             f"The hub cannot be reached for {repo}; check the network, or set HF_ENDPOINT to a mirror that you reach."
         ) from error

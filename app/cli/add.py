@@ -1,4 +1,4 @@
-"""`versus models add`: a general model from a hub, checked before its weights come, pinned to its commit, whole or not there."""
+"""`versus models add`: a general model from a hub: checked before its weights come, pinned to a commit, whole or not there."""
 
 import json
 import os
@@ -17,7 +17,6 @@ from app.errors import Conflict, Unprocessable, VersusError
 
 if TYPE_CHECKING:
     from app.catalog.cards import Card
-    from app.catalog.catalog import Catalog
     from app.catalog.hub import HubFile, HubModel
     from app.engines.embedded.outline import Outline
     from app.settings import Settings

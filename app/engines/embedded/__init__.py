@@ -19,6 +19,7 @@ fused.py      the same for a Llama, in few operations
 attention.py  each request on its own tokens
 kv.py         keys and values of the running rows
 lora.py       adapters beside shared weights
+outline.py    what a model's small files tell before its weights are there
 weights.py    safetensors to a checked network
 faults.py     errors of libraries, as callers may read them
 """

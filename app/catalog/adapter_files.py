@@ -14,7 +14,7 @@ from typing import Any
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 # Keys of PEFT's config that change nothing in what is computed, or that we read.
-READ = {"r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "peft_type", "bias", "init_lora_weights"}
+READ = {"r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "peft_type", "bias", "init_lora_weights", "fan_in_fan_out"}
 HARMLESS = {
     "auto_mapping",
     "base_model_name_or_path",
@@ -57,8 +57,8 @@ class LayerUpdate:
 
 
 def layer_updates(folder: Path, sizes: Sizes) -> dict[str, LayerUpdate]:
-    """By the layer's name in the base. `sizes` tells what a layer takes and gives, given its name and whether its input is
-    looked up as in an embedding; it raises BadAdapter for one that cannot be adapted. Raises BadAdapter."""
+    """By the layer's name in the base. `sizes` tells what a layer takes and gives, given its name and whether its weights have a
+    row for each input, as those of embeddings and of GPT-2's linear layers do; it raises BadAdapter for one that cannot be adapted. Raises BadAdapter."""
     config = _config(folder)
     shapes = tensor_shapes(folder / WEIGHTS)
     halves: dict[str, dict[str, str]] = {}
@@ -74,7 +74,7 @@ def layer_updates(folder: Path, sizes: Sizes) -> dict[str, LayerUpdate]:
         raise BadAdapter(f"{WEIGHTS} is empty")
     updates = {}
     for layer, found in halves.items():
-        taken, given = sizes(layer, layer in columns)
+        taken, given = sizes(layer, layer in columns or bool(config.get("fan_in_fan_out")))
         if set(found) != {"A", "B"}:
             raise BadAdapter(f"{layer} has only one half of its update")
         rank = _by_pattern(layer, config.get("rank_pattern"), config["r"])
@@ -93,7 +93,7 @@ def problem_with(folder: Path, base: Path) -> str | None:
         weights: dict[str, Shape] = {}
         for path in sorted(base.glob("*.safetensors")):
             weights |= tensor_shapes(path)
-        layer_updates(folder, lambda layer, column: _sizes_in(weights, layer, column))
+        layer_updates(folder, lambda layer, turned: _sizes_in(weights, layer, turned))
     except BadAdapter as error:
         return str(error)
     return None
@@ -121,7 +121,7 @@ def tensor_shapes(path: Path) -> dict[str, Shape]:
     return shapes
 
 
-def _sizes_in(weights: Mapping[str, Shape], layer: str, column: bool) -> Shape:
+def _sizes_in(weights: Mapping[str, Shape], layer: str, turned: bool) -> Shape:
     """What a layer takes and gives, by the base's files; they may leave out how the layer's name begins."""
     parts = layer.split(".")
     names = (".".join([*parts[cut:], "weight"]) for cut in range(len(parts)))
@@ -132,7 +132,7 @@ def _sizes_in(weights: Mapping[str, Shape], layer: str, column: bool) -> Shape:
         raise BadAdapter(f"the base has no layer {layer}")
     if len(shape) != 2:
         raise BadAdapter(f"{layer} is no linear layer and no embedding, and only these are adapted here")
-    return shape if column else shape[::-1]
+    return shape if turned else shape[::-1]
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def _summary(model: "HubModel", outline: "Outline", card: "Card", weights: "tupl
     ]
     if not outline.chat_template:
         lines.append(
-            "  no chat template: it goes on with a text (/v1/completions), and no variant can be trained on it as it is"
+            "  no chat template: turns are put together as paragraphs of plain text"
         )
     return "\n".join(lines)
 

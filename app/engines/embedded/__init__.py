@@ -12,6 +12,7 @@ scoring.py    label trees: all labels of a case behind one prompt
 search.py     the best label without the others
 sampling.py   the next token of each row, and log-probabilities
 text.py       tokens to text as they come: whole characters, stop strings
+turns.py      the turns of a chat to a text
 codec.py      the tokenizer of a model version: prompts to ids and back
 plan.py       what a step computes, and who sees what
 network.py    the packed forward pass

@@ -6,13 +6,14 @@ from typing import Any, cast
 
 from jinja2 import TemplateError
 from llguidance import LLTokenizer
-from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoTokenizer
 
 from app.catalog.catalog import ModelVersion
 from app.catalog.prompts import Message
 from app.engines.base import Prompt, TokenizerInfo
 from app.engines.embedded.faults import told
 from app.engines.embedded.scoring import LabelTree, plant
+from app.engines.embedded.turns import listed_ends, render, settle
 from app.errors import InvalidRequest, Unavailable
 
 ROLES = ("system", "user", "assistant")
@@ -39,6 +40,8 @@ class Codec:
         template = model.folder / "chat_template.jinja"
         if template.is_file():
             tokenizer.chat_template = template.read_text(encoding="utf-8")
+        more = _more_ends(weights)
+        settle(tokenizer, more)
         self._backend.no_padding()
         self._backend.no_truncation()
         self._tokenizer = tokenizer
@@ -51,7 +54,7 @@ class Codec:
             )
         self.context: int = min(model.card.context, getattr(text, "max_position_embeddings", None) or model.card.context)
         self.end: int | None = tokenizer.eos_token_id
-        self.ends = frozenset({self.end} if self.end is not None else ()) | _more_ends(weights)
+        self.ends = frozenset({self.end} if self.end is not None else ()) | more
         self.info = TokenizerInfo(tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token, tokenizer.chat_template)
         self.token_text = lru_cache(maxsize=2**16)(lambda token: self.decode([token]))
         self.tree = lru_cache(maxsize=64)(self._tree)
@@ -102,15 +105,12 @@ class Codec:
         for message in messages:
             if message["role"] not in ROLES:
                 raise InvalidRequest(f"The role {message['role']!r} is not one of {', '.join(ROLES)}.", param="messages")
-        if not self.info.chat_template:
-            raise InvalidRequest(f"{self._model} has no chat template; send a plain prompt instead.", param="messages")
         try:
-            text: str = self._tokenizer.apply_chat_template([*messages], tokenize=False, add_generation_prompt=True)
+            return render(self._tokenizer, messages)
         except (TemplateError, TypeError, ValueError) as error:
             raise InvalidRequest(
                 f"The chat template of {self._model} refuses these messages: {error}", param="messages"
             ) from error
-        return text
 
     @cached_property
     def grammar_tokenizer(self) -> LLTokenizer:
@@ -139,10 +139,7 @@ class Codec:
 
 def _more_ends(model: ModelVersion) -> frozenset[int]:
     """Tokens that the model's makers list as ends of a text beside the tokenizer's own."""
-    if not (model.folder / "generation_config.json").is_file():
-        return frozenset()
     try:
-        listed = GenerationConfig.from_pretrained(model.folder, local_files_only=True).eos_token_id
+        return listed_ends(model.folder)
     except (OSError, ValueError) as error:
         raise Unavailable(f"generation_config.json of {model.id} cannot be read: {told(error, model.folder)}.") from error
-    return frozenset(listed if isinstance(listed, list) else [] if listed is None else [listed])

@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
 from app.catalog.adapter_files import WEIGHTS, BadAdapter, LayerUpdate, layer_updates
 from app.catalog.catalog import ModelVersion
@@ -113,7 +114,7 @@ def _taken(tensor: Tensor, slots: Tensor) -> Tensor:
 class Adapted(nn.Module):
     """A layer of the base, and the updates of its projections: one, or those that were joined in it."""
 
-    def __init__(self, layer: nn.Linear | Packed | nn.Embedding, network: Network) -> None:
+    def __init__(self, layer: nn.Linear | Conv1D | Packed | nn.Embedding, network: Network) -> None:
         super().__init__()
         self.layer = layer
         self.updates: dict[int, Update] = {}  # by their first output
@@ -128,10 +129,12 @@ class Adapted(nn.Module):
         return out
 
 
-def sizes(layer: nn.Linear | Packed | nn.Embedding) -> tuple[int, int]:
+def sizes(layer: nn.Linear | Conv1D | Packed | nn.Embedding) -> tuple[int, int]:
     """What a layer takes and what it gives; an embedding takes a token of the vocabulary."""
     if isinstance(layer, nn.Embedding):
         return layer.num_embeddings, layer.embedding_dim
+    if isinstance(layer, Conv1D):  # GPT-2's linear layer, its weights the other way round
+        return layer.nx, layer.nf
     return layer.in_features, layer.out_features
 
 
@@ -216,7 +219,7 @@ def _sizes_in(module: Any, name: str) -> tuple[int, int]:
     except AttributeError:
         raise BadAdapter(f"the base has no layer {name}") from None
     layer = layer.layer if isinstance(layer, Adapted) else layer
-    if not isinstance(layer, nn.Linear | nn.Embedding):
+    if not isinstance(layer, nn.Linear | Conv1D | nn.Embedding):
         raise BadAdapter(f"{name} is a {type(layer).__name__}, and only linear layers and embeddings are adapted here")
     if layer is module.get_output_embeddings():
         raise BadAdapter(f"it adapts the output layer {name}; train it without, or serve it as a full model")

@@ -15,6 +15,7 @@ from app.engines.embedded.codec import Codec
 from app.engines.embedded.faults import told
 from app.engines.embedded.kv import KeyValues
 from app.engines.embedded.network import Network
+from app.engines.embedded.turns import PLAIN_TEMPLATE
 from app.engines.embedded.weights import attention_reach, stepwise
 from app.errors import Unprocessable
 
@@ -65,7 +66,7 @@ def outline(folder: Path, name: str) -> Outline:
     card = Card(name="model", kind="general", method="pretrained", context=context, parameters=parameters)
     codec = Codec(ModelVersion(card, folder, "", 0), called=name)
     note = f" of {own}: its {cause} is not computed beyond that" if cause else ""
-    return Outline(type(module).__name__, parameters, context, note, bool(codec.info.chat_template))
+    return Outline(type(module).__name__, parameters, context, note, codec.info.chat_template != PLAIN_TEMPLATE)
 
 
 def _config(folder: Path, name: str) -> dict[str, Any]:

@@ -59,12 +59,20 @@ class Habits(NamedTuple):
 
 
 TURNS = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
-LLAMA_3 = Habits(("<|begin_of_text|>", "<|end_of_text|>", *TURNS), "<|begin_of_text|>", "<|eot_id|>", None, LLAMA, ("<|end_of_text|>",))
+LLAMA_3 = Habits(
+    ("<|begin_of_text|>", "<|end_of_text|>", *TURNS), "<|begin_of_text|>", "<|eot_id|>", None, LLAMA, ("<|end_of_text|>",)
+)
 QWEN = Habits(("<|endoftext|>", "<|im_start|>", "<|im_end|>"), None, "<|im_end|>", "<|endoftext|>", CHATML, ("<|endoftext|>",))
 MISTRAL_1 = Habits(("<unk>", "<s>", "</s>"), "<s>", "</s>", None, MISTRAL, spaces=True)
 GEMMA_TURNS = ("<start_of_turn>", "<end_of_turn>")
 GEMMAS = Habits(
-    ("<pad>", "<eos>", "<bos>", "<unk>", *GEMMA_TURNS), "<bos>", "<eos>", "<pad>", GEMMA, ("<eos>", "<end_of_turn>"), spaces=True
+    ("<pad>", "<eos>", "<bos>", "<unk>", *GEMMA_TURNS),
+    "<bos>",
+    "<eos>",
+    "<pad>",
+    GEMMA,
+    ("<eos>", "<end_of_turn>"),
+    spaces=True,
 )
 GPT_2 = Habits(("<|endoftext|>",), "<|endoftext|>", "<|endoftext|>", None, None)
 
@@ -108,13 +116,20 @@ def make_tiny(root: Path, architecture: str, *, seed: int = 0) -> Path:
             if weight.ndim == 1:  # biases and norms, which would begin as nothing
                 torch.nn.init.normal_(weight, mean=weight.mean().item(), std=0.1)
             elif "embed" not in name and "wte" not in name:
-                torch.nn.init.normal_(weight, std=0.1)
+                torch.nn.init.normal_(weight, std=0.2)
     if habits.ends:
-        model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids([*{habits.eos: 0} | dict.fromkeys(habits.ends, 0)])
+        model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(
+            [*{habits.eos: 0} | dict.fromkeys(habits.ends, 0)]
+        )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     card = Card(
-        name=architecture, kind="general", method="pretrained", context=CONTEXT, parameters=model.num_parameters(), licence="mit"
+        name=architecture,
+        kind="general",
+        method="pretrained",
+        context=CONTEXT,
+        parameters=model.num_parameters(),
+        licence="mit",
     )
     write_card(card, folder / CARD_FILE)
     return folder

@@ -14,7 +14,17 @@ from typing import Any
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 # Keys of PEFT's config that change nothing in what is computed, or that we read.
-READ = {"r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "peft_type", "bias", "init_lora_weights", "fan_in_fan_out"}
+READ = {
+    "r",
+    "lora_alpha",
+    "use_rslora",
+    "rank_pattern",
+    "alpha_pattern",
+    "peft_type",
+    "bias",
+    "init_lora_weights",
+    "fan_in_fan_out",
+}
 HARMLESS = {
     "auto_mapping",
     "base_model_name_or_path",
@@ -58,7 +68,8 @@ class LayerUpdate:
 
 def layer_updates(folder: Path, sizes: Sizes) -> dict[str, LayerUpdate]:
     """By the layer's name in the base. `sizes` tells what a layer takes and gives, given its name and whether its weights have a
-    row for each input, as those of embeddings and of GPT-2's linear layers do; it raises BadAdapter for one that cannot be adapted. Raises BadAdapter."""
+    row for each input, as those of embeddings and of GPT-2's linear layers do; it raises BadAdapter for one that cannot be
+    adapted. Raises BadAdapter."""
     config = _config(folder)
     shapes = tensor_shapes(folder / WEIGHTS)
     halves: dict[str, dict[str, str]] = {}

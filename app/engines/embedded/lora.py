@@ -205,7 +205,7 @@ def read_adapter(variant: ModelVersion, module: nn.Module) -> dict[str, Halves]:
     try:
         updates = layer_updates(variant.folder, lambda layer, _: _sizes_in(module, layer))
         tensors: dict[str, Tensor] = load_file(variant.folder / WEIGHTS)
-        return {layer: _halves(layer, update, tensors) for layer, update in updates.items()}
+        return {layer: _halves(module, layer, update, tensors) for layer, update in updates.items()}
     except BadAdapter as error:
         raise _bad(variant, str(error)) from error
     except (OSError, SafetensorError) as error:
@@ -226,11 +226,17 @@ def _sizes_in(module: Any, name: str) -> tuple[int, int]:
     return sizes(layer)
 
 
-def _halves(layer: str, update: LayerUpdate, tensors: Mapping[str, Tensor]) -> Halves:
+def _halves(module: nn.Module, layer: str, update: LayerUpdate, tensors: Mapping[str, Tensor]) -> Halves:
     a, b = tensors[update.a].float(), tensors[update.b].float()
     if not (a.isfinite().all() and b.isfinite().all()):
         raise BadAdapter(f"{layer} holds numbers that are not finite")
-    return a, b * update.scale
+    return a, b * (update.scale * _embed_scale(module.get_submodule(layer)))
+
+
+def _embed_scale(layer: Any) -> float:
+    """What an embedding multiplies its rows by, Gemma's does; PEFT multiplies the update alike."""
+    layer = layer.layer if isinstance(layer, Adapted) else layer
+    return float(getattr(layer, "embed_scale", 1.0))
 
 
 def _bad(variant: ModelVersion, reason: str) -> Unavailable:

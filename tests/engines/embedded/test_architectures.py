@@ -135,7 +135,12 @@ def test_what_a_template_refuses_otherwise_is_told(zoo: Catalog) -> None:
 def test_an_answer_ends_as_the_template_ends_a_turn(zoo: Catalog) -> None:
     ends = {name: Codec(zoo.find(name)).info.eos_token for name in ARCHITECTURES}
     assert ends["gemma"] == ends["gemma3"] == "<end_of_turn>"
-    assert (ends["llama"], ends["qwen2"], ends["mistral"], ends["gpt2"]) == ("<|eot_id|>", "<|im_end|>", "</s>", "<|endoftext|>")
+    assert (ends["llama"], ends["qwen2"], ends["mistral"], ends["gpt2"]) == (
+        "<|eot_id|>",
+        "<|im_end|>",
+        "</s>",
+        "<|endoftext|>",
+    )
     gemma = Codec(zoo.find("gemma"))
     assert {gemma.decode([token]) for token in gemma.ends} == {"<eos>", "<end_of_turn>"}
 

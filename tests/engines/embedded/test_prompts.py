@@ -69,17 +69,17 @@ def test_what_the_chat_template_refuses_is_told(own_catalog: Catalog) -> None:
         run_own(story)
 
 
-def test_a_model_without_a_chat_template_takes_plain_prompts_only(own_catalog: Catalog) -> None:
+def test_a_model_without_a_chat_template_reads_turns_as_paragraphs(own_catalog: Catalog) -> None:
     folder = own_catalog.find("general").folder
     (folder / "chat_template.jinja").unlink()
 
-    async def story(engine: EmbeddedEngine) -> Answer:
+    async def story(engine: EmbeddedEngine) -> tuple[Answer, Answer]:
         model = own_catalog.find("general")
-        with pytest.raises(InvalidRequest, match="has no chat template; send a plain prompt"):
-            await ask(engine, model, as_messages(TEXT))
-        return await ask(engine, model, TEXT, max_tokens=1)
+        plain = f"<|begin|>{TEXT}\n"
+        return await ask(engine, model, as_messages(TEXT), max_tokens=3), await ask(engine, model, plain, max_tokens=3)
 
-    assert len(run_own(story).tokens) == 1
+    turns, text = run_own(story)
+    assert turns.tokens == text.tokens
 
 
 def test_an_answer_fits_the_context_and_a_prompt_must_leave_room(run: Run[Any], catalog: Catalog) -> None:

@@ -1,5 +1,6 @@
-"""Tiny models with random weights of the architectures that teams fetch, each with the habits of its own tokenizer and template."""
+"""Tiny models with random weights of the architectures that teams fetch, each with the habits of its tokenizer and template."""
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,12 +25,13 @@ from tests.models import TEXTS
 CONTEXT = 256
 
 LLAMA = (
-    "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m['role'] + '<|end_header_id|>\n\n' + m['content'] | trim "
-    "+ '<|eot_id|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+    "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m['role'] + '<|end_header_id|>\n\n' + m['content'] "
+    "| trim + '<|eot_id|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
 )
 CHATML = (
-    "{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are helpful.<|im_end|>\n' }}{% endif %}{% for m in messages %}"
-    "{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
+    "{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are helpful.<|im_end|>\n' }}{% endif %}"
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 # Both refuse a system turn, each in its way.
@@ -41,8 +43,9 @@ MISTRAL = (
 )
 GEMMA = (
     "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    "{% for m in messages %}{{ '<start_of_turn>' + ('model' if m['role'] == 'assistant' else m['role']) + '\n' + m['content'] | trim"
-    " + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+    "{% for m in messages %}{{ '<start_of_turn>' + ('model' if m['role'] == 'assistant' else m['role']) + '\n' "
+    "+ m['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
 )
 
 
@@ -55,6 +58,7 @@ class Habits(NamedTuple):
     pad: str | None
     template: str | None
     ends: tuple[str, ...] = ()
+    kind: str = "PreTrainedTokenizerFast"  # as tokenizer_config.json names it
     spaces: bool = False  # a space is a letter of its own (▁), as SentencePiece has it; else byte-level
 
 
@@ -62,8 +66,16 @@ TURNS = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
 LLAMA_3 = Habits(
     ("<|begin_of_text|>", "<|end_of_text|>", *TURNS), "<|begin_of_text|>", "<|eot_id|>", None, LLAMA, ("<|end_of_text|>",)
 )
-QWEN = Habits(("<|endoftext|>", "<|im_start|>", "<|im_end|>"), None, "<|im_end|>", "<|endoftext|>", CHATML, ("<|endoftext|>",))
-MISTRAL_1 = Habits(("<unk>", "<s>", "</s>"), "<s>", "</s>", None, MISTRAL, spaces=True)
+QWEN = Habits(
+    ("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
+    None,
+    "<|im_end|>",
+    "<|endoftext|>",
+    CHATML,
+    ("<|endoftext|>",),
+    "Qwen2Tokenizer",
+)
+MISTRAL_1 = Habits(("<unk>", "<s>", "</s>"), "<s>", "</s>", None, MISTRAL, (), "LlamaTokenizer", spaces=True)
 GEMMA_TURNS = ("<start_of_turn>", "<end_of_turn>")
 GEMMAS = Habits(
     ("<pad>", "<eos>", "<bos>", "<unk>", *GEMMA_TURNS),
@@ -74,7 +86,7 @@ GEMMAS = Habits(
     ("<eos>", "<end_of_turn>"),
     spaces=True,
 )
-GPT_2 = Habits(("<|endoftext|>",), "<|endoftext|>", "<|endoftext|>", None, None)
+GPT_2 = Habits(("<|endoftext|>",), "<|endoftext|>", "<|endoftext|>", None, None, (), "GPT2Tokenizer")
 
 SIZES: dict[str, Any] = {
     "hidden_size": 32,
@@ -123,6 +135,8 @@ def make_tiny(root: Path, architecture: str, *, seed: int = 0) -> Path:
         )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    settings = json.loads((folder / "tokenizer_config.json").read_text()) | {"tokenizer_class": habits.kind}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     card = Card(
         name=architecture,
         kind="general",

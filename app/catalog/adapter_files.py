@@ -67,8 +67,8 @@ class LayerUpdate:
 
 
 def layer_updates(folder: Path, sizes: Sizes) -> dict[str, LayerUpdate]:
-    """By the layer's name in the base. `sizes` tells what a layer takes and gives, given its name and whether its weights have a
-    row for each input, as those of embeddings and of GPT-2's linear layers do; it raises BadAdapter for one that cannot be
+    """By the layer's name in the base. `sizes` tells what a layer takes and gives, given its name and whether its weights have
+    a row for each input, as those of embeddings and of GPT-2's linear layers do; it raises BadAdapter for one that cannot be
     adapted. Raises BadAdapter."""
     config = _config(folder)
     shapes = tensor_shapes(folder / WEIGHTS)

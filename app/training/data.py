@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from app.catalog.cards import TrainedTask
 from app.catalog.prompts import as_messages, short_answers, trained_prompt
+from app.engines.embedded.turns import render
 from app.errors import Unprocessable
 from app.training import instruct
 from app.training.loop import Batch
@@ -65,7 +66,10 @@ def encode_task(
 ) -> EncodedTask:
     """With `instruct_seed` the rows are asked as `instruct.py` does it, drawn by that seed, and `prompt` is not used.
 
-    Raises Unprocessable when there is nothing to learn from: no rows, one class, or no row that fits the context."""
+    Raises Unprocessable when there is nothing to learn from: no rows, one class, or no row that fits the context; and for a
+    tokenizer that cannot end an answer."""
+    if tokenizer.eos_token_id is None:
+        raise Unprocessable("the base's tokenizer has no token that ends a text, so no answer would end; choose another base")
     counts = Counter(label for _, label in rows["train"])
     if len(counts) < 2:
         raise Unprocessable(f"task {name!r} has {len(counts)} label(s) in its training rows; at least 2 are needed")
@@ -92,7 +96,7 @@ def encode_task(
             else instruct.asked(text, label, known_labels, draws)
             for text, label in known
         ]
-        turns = [tokenizer.apply_chat_template(as_messages(user), tokenize=False, add_generation_prompt=True) for user in users]
+        turns = [render(tokenizer, as_messages(user)) for user in users]
         prompts = tokenizer(turns, add_special_tokens=False)["input_ids"] if turns else []
         fitting = [
             Encoded(ids, [*labels[place[label]], tokenizer.eos_token_id], place[label], weight[label])

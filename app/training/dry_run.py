@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
 
-from transformers import AutoTokenizer
-
 from app.catalog.catalog import ModelVersion
+from app.engines.embedded.turns import read_tokenizer
 from app.training.data import EncodedTask, Plan, Row, encode_tasks
 from app.training.errors import WontFit
 from app.training.estimate import Need, need
@@ -45,7 +44,7 @@ def dry_run(
 ) -> EstimateOut:
     """`earlier` are models whose speed of training is a guess at this one's. Raises Unprocessable for rows that cannot be
     learned from. Tokens are those of the base's tokenizer, also for methods that make another one."""
-    tokenizer = AutoTokenizer.from_pretrained(base.folder)
+    tokenizer = read_tokenizer(base.folder)
     context = recipe.context if recipe.method == "scratch" else base.card.context
     tasks = encode_tasks(tokenizer, recipe, rows_by_task, context)
     plan = plan_of(recipe, tasks, tokenizer.pad_token_id or 0)

@@ -8,10 +8,13 @@ from typing import Any
 
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from app.training.recipe import Recipe
 
 ALL_LINEAR, EMBEDDINGS = "all-linear", "embeddings"  # words for targets: all linear layers but the output; the input embedding
+
+LINEAR = (nn.Linear, Conv1D)  # the second is GPT-2's, its weights the other way round
 
 LEARNING_RATE = 2.5e-3  # peak; suits a rank of 16 to 64 on a model of a few million parameters
 
@@ -19,7 +22,11 @@ LEARNING_RATE = 2.5e-3  # peak; suits a rank of 16 to 64 on a model of a few mil
 def adapt(model: Any, recipe: Recipe) -> nn.Module:
     """The model with a fresh adapter, all that is trained; its update starts at zero, so step 0 computes what the base does."""
     config = LoraConfig(
-        r=recipe.rank, lora_alpha=recipe.alpha, target_modules=_targets(model, recipe.targets), task_type="CAUSAL_LM"
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        target_modules=_targets(model, recipe.targets),
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
+        task_type="CAUSAL_LM",
     )
     with _quietly():
         adapted: nn.Module = get_peft_model(model, config)
@@ -30,7 +37,7 @@ def _targets(model: Any, named: tuple[str, ...]) -> list[str]:
     """Names of modules, with the two words that stand for many written out."""
     head = model.get_output_embeddings()
     of_word = {
-        ALL_LINEAR: [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and module is not head],
+        ALL_LINEAR: [name for name, module in model.named_modules() if isinstance(module, LINEAR) and module is not head],
         EMBEDDINGS: [name for name, module in model.named_modules() if module is model.get_input_embeddings()],
     }
     return [name for word in named for name in of_word.get(word, [word])]

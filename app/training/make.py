@@ -13,12 +13,13 @@ from typing import Literal
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from app.catalog.cards import CARD_FILE, Card, Made, TrainedTask, read_card
 from app.catalog.catalog import ModelVersion
 from app.catalog.digest import model_digest, recipe_digest
 from app.catalog.shelf import PARTS, put_in_place
+from app.engines.embedded.turns import read_tokenizer
 from app.errors import SetupError, Unprocessable
 from app.training import full, lora
 from app.training.calibration import calibrate
@@ -132,7 +133,7 @@ class _Workshop:
     def _stand_on(self, ground: Path) -> None:
         """Begin with the tokenizer and the weights of a folder."""
         self._ground = ground
-        self._tokenizer = AutoTokenizer.from_pretrained(ground)
+        self._tokenizer = read_tokenizer(ground)
         self._tasks = encode_tasks(self._tokenizer, self._recipe, self._rows, self._context)
 
     def check_room(self, out_root: Path) -> None:

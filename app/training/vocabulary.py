@@ -6,25 +6,28 @@ a mean and not noise).
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from app.catalog.catalog import ModelVersion
+from app.engines.embedded.turns import read_tokenizer
 from app.errors import Unprocessable
 from app.training.recipe import Recipe
 
 FEWEST = 5  # times that a word must be said to be worth a token
 LONGEST = 8  # pieces: what is longer is no word
+WORD = re.compile(r"▁?\w+")  # of a text whose spaces are ▁, as SentencePiece writes them
 
 
 def begin(recipe: Recipe, base: ModelVersion, texts: Sequence[str]) -> tuple[PreTrainedTokenizerFast, PreTrainedModel]:
     """The base with the new tokens. Raises Unprocessable where its tokenizer cannot be extended."""
-    tokenizer: Any = AutoTokenizer.from_pretrained(base.folder)
+    tokenizer: Any = read_tokenizer(base.folder)
     model: Any = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
     extended, pieces = extend(tokenizer, texts, recipe.new_tokens, base.id)
     _grow(model, len(tokenizer), pieces)
@@ -66,7 +69,8 @@ def extend(
     before = document["model"]["merges"]
     as_text = bool(before) and isinstance(before[0], str)  # older files write a merge as one string
     document["model"]["merges"] = before + [" ".join(pair) if as_text else pair for pair in merges]
-    extended: Any = type(tokenizer)(tokenizer_object=Tokenizer.from_str(json.dumps(document)), **_settings(tokenizer))
+    # Not of the base's own class: that may build its table itself, without what is new.
+    extended = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(document)), **_settings(tokenizer))
     return extended, pieces
 
 
@@ -81,8 +85,10 @@ def _worthwhile(backend: Tokenizer, texts: Iterable[str]) -> list[list[int]]:
     said: Counter[str] = Counter()
     for text in texts:
         normal = backend.normalizer.normalize_str(text) if backend.normalizer else text
-        pieces = backend.pre_tokenizer.pre_tokenize_str(normal) if backend.pre_tokenizer else [(normal, (0, len(normal)))]
-        said.update(piece for piece, _ in pieces)
+        if backend.pre_tokenizer:
+            said.update(piece for piece, _ in backend.pre_tokenizer.pre_tokenize_str(normal))
+        else:  # the table itself joins what stands between spaces, and spaces are letters
+            said.update(WORD.findall(normal))
     split: dict[tuple[int, ...], int] = {}
     for word, count in said.items():
         if count >= FEWEST and any(map(str.isalpha, word)):

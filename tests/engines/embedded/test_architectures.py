@@ -1,4 +1,4 @@
-"""Each architecture answers and scores as transformers and PEFT compute it, in its own words and with what its tokenizer lacks."""
+"""Each architecture answers and scores as transformers and PEFT compute it, in its own words, whatever its tokenizer lacks."""
 
 import asyncio
 from pathlib import Path

@@ -106,7 +106,11 @@ ARCHITECTURES: dict[str, tuple[Habits, type[Any], dict[str, Any]]] = {
     "qwen3": (QWEN, Qwen3Config, SIZES | {"head_dim": 16, "tie_word_embeddings": True}),
     "mistral": (MISTRAL_1, MistralConfig, SIZES | {"sliding_window": None, "tie_word_embeddings": False}),
     "gemma": (GEMMAS, GemmaConfig, SIZES | {"head_dim": 16}),
-    "gemma3": (GEMMAS, Gemma3TextConfig, SIZES | {"head_dim": 16, "sliding_window": CONTEXT, "num_hidden_layers": 6}),
+    "gemma3": (
+        GEMMAS,
+        Gemma3TextConfig,
+        SIZES | {"head_dim": 16, "sliding_window": CONTEXT, "layer_types": ["sliding_attention", "full_attention"]},
+    ),
     "gpt2": (GPT_2, GPT2Config, GPT_2_SIZES),
 }
 # Known, and not served: its scores are capped.

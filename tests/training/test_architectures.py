@@ -1,6 +1,10 @@
 """Every method makes a variant of every architecture, which the service answers with as it was measured."""
 
 import asyncio
+import gc
+import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +20,33 @@ from app.engines.embedded.turns import PLAIN_TEMPLATE, read_tokenizer
 from app.errors import Unprocessable
 from app.settings import Settings
 from app.training import lora
+from app.training.data import encode_tasks
 from app.training.make import Rows, make_variant
 from app.training.recipe import Recipe, TaskRecipe
 from app.training.score import Case, label_log_likelihoods
 from tests.architectures import ARCHITECTURES, make_tiny
+from tests.training.conftest import rows
 
 TEXT = "stolen bicycle, case 3"
 SMALL = {"vocabulary": 400, "context": 128, "hidden": 32, "layers": 2, "heads": 2, "mlp": 48, "new_tokens": 12}
 QUICK = {"epochs": 0.5, "language_epochs": 1.0, "batch_tokens": 1024, "validations": 1, "rank": 4, "alpha": 8.0}
-METHODS = ("lora", "full", "instruct", "vocabulary", "scratch")
+MADE = [(name, method) for name in ARCHITECTURES for method in ("lora", "full", "vocabulary")]
+# These two take nothing of the base's architecture that the others do not: its template, or its place in the catalog.
+MADE += [(name, method) for name in ("gemma", "gpt2") for method in ("instruct", "scratch")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen() -> Iterator[None]:
+    """Each training ends with a collection of garbage, which need not look at what the imports left: most of its time here."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="module")
+def few() -> Rows:
+    return {"claims-type": {"train": rows(24), "validation": rows(9, seed=1)}}
 
 
 @pytest.fixture(scope="session")
@@ -51,13 +73,12 @@ def served(model: Any, labels: tuple[str, ...]) -> Scores:
     return asyncio.run(story())
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(("architecture", "method"), MADE)
 def test_a_variant_is_served_as_plain_transformers_computes_it(
-    architecture: str, method: str, zoo: Path, claims: Rows, tmp_path: Path
+    architecture: str, method: str, zoo: Path, few: Rows, tmp_path: Path
 ) -> None:
     base = Catalog([zoo]).find(architecture)
-    folder = make_variant(recipe(method), claims, base, tmp_path / "made", tmp_path / "work")
+    folder = make_variant(recipe(method), few, base, tmp_path / "made", tmp_path / "work")
     catalog = Catalog([zoo, tmp_path / "made"])
     variant = catalog.find("claims")
     assert catalog.broken == {}
@@ -72,3 +93,40 @@ def test_a_variant_is_served_as_plain_transformers_computes_it(
     model = lora.read(model, folder).eval() if method == "lora" else model
     (expected,) = label_log_likelihoods(model, [case], end=tokenizer.eos_token_id)
     assert served(variant, labels).log_likelihoods == pytest.approx(expected.tolist(), abs=1e-4)
+    if method == "vocabulary":
+        assert len(tokenizer) > len(read_tokenizer(base.folder))
+        assert tokenizer.decode(tokenizer(TEXT, add_special_tokens=False)["input_ids"]) == TEXT
+        assert len(prompt) < len(read_tokenizer(base.folder)(tokenizer.decode(prompt), add_special_tokens=False)["input_ids"])
+        same = model.get_input_embeddings().weight is model.get_output_embeddings().weight
+        assert same == model.config.tie_word_embeddings
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_documents_of_a_packed_row_do_not_see_each_other(architecture: str, zoo: Path) -> None:
+    model: Any = AutoModelForCausalLM.from_pretrained(zoo / architecture, dtype=torch.float32).eval()
+    documents = [[9, 30, 99, 5], [60, 61, 62, 63, 64, 65]]
+    positions = torch.tensor([[place for one in documents for place in range(len(one))]])
+    with torch.inference_mode():
+        packed = model(torch.tensor([[*documents[0], *documents[1]]]), position_ids=positions, use_cache=False).logits[0]
+        alone = torch.cat([model(torch.tensor([one])).logits[0] for one in documents])
+    torch.testing.assert_close(packed, alone, atol=1e-4, rtol=1e-4)
+
+
+def test_without_a_template_a_model_learns_from_paragraphs(zoo: Path, few: Rows) -> None:
+    tokenizer = read_tokenizer(zoo / "gpt2")
+    assert (tokenizer.pad_token, tokenizer.chat_template) == (None, PLAIN_TEMPLATE)
+    (task,) = encode_tasks(tokenizer, recipe("full"), few, 256)
+    text, label = few["claims-type"]["train"][0]
+    assert (
+        tokenizer.decode(task.train[0].prompt + task.train[0].answer) == f"<|endoftext|>{text}\n{label.split()[0]}<|endoftext|>"
+    )
+
+
+def test_a_tokenizer_that_cannot_end_an_answer_is_refused(zoo: Path, few: Rows, tmp_path: Path) -> None:
+    shutil.copytree(zoo / "llama", tmp_path / "llama")
+    path = tmp_path / "llama" / "tokenizer_config.json"
+    path.write_text(json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != "eos_token"}))
+    (tmp_path / "llama" / "generation_config.json").unlink()
+    base = Catalog([tmp_path]).find("llama")
+    with pytest.raises(Unprocessable, match="no token that ends a text"):
+        make_variant(recipe("full"), few, base, tmp_path / "made", tmp_path / "work")

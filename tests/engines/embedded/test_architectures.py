@@ -76,7 +76,6 @@ def test_answers_and_label_scores_are_those_of_transformers(name: str, zoo: Cata
         answer = await ask(engine, model, ASKED, max_tokens=24)
         expected = plain_answer(model, prompt, 24, codec.ends)
         assert [token for token in answer.tokens if token not in codec.ends] == [t for t in expected if t not in codec.ends]
-        assert len(set(expected)) > 1
         scores = await engine.score(ScoreRequest(model, ASKED, LABELS))
         plain = plain_log_likelihoods(model, prompt, [codec.encode(label) for label in LABELS], codec.end)
         assert scores.log_likelihoods == pytest.approx(plain, abs=1e-4)

@@ -23,6 +23,7 @@ from app.catalog.cards import CARD_FILE, Card, write_card
 from tests.models import TEXTS
 
 CONTEXT = 256
+BYTES = tuple(f"<0x{number:02X}>" for number in range(256))  # tokens for what is not in the table, as SentencePiece has them
 
 LLAMA = (
     "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m['role'] + '<|end_header_id|>\n\n' + m['content'] "
@@ -163,20 +164,25 @@ def _tokenizer(habits: Habits) -> PreTrainedTokenizerFast:
     alphabet: list[str] = []
     if habits.spaces:
         backend.normalizer = normalizers.Replace(" ", "▁")
-        backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse()])
+        backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
         alphabet = [chr(number) for number in range(32, 127)] + ["\n", "▁"]
     else:
         backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         backend.decoder = decoders.ByteLevel()
         alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=len(habits.special) + len(alphabet) + 60,
-        special_tokens=[*habits.special],
+        vocab_size=len(habits.special) + (len(BYTES) if habits.spaces else 0) + len(alphabet) + 60,
+        special_tokens=[*habits.special, *(BYTES if habits.spaces else ())],
         initial_alphabet=alphabet,
         show_progress=False,
         max_token_length=6,
     )
     backend.train_from_iterator(TEXTS * 4, trainer)
+    if habits.spaces:
+        document = json.loads(backend.to_str())
+        document["model"]["byte_fallback"] = True
+        document["added_tokens"] = [token for token in document["added_tokens"] if token["content"] not in BYTES]
+        backend = Tokenizer.from_str(json.dumps(document))
     return PreTrainedTokenizerFast(
         tokenizer_object=backend, chat_template=habits.template, model_max_length=CONTEXT, **_named(habits)
     )

@@ -150,9 +150,7 @@ def _summary(model: "HubModel", outline: "Outline", card: "Card", weights: "tupl
         f"  in the catalog as {card.id}",
     ]
     if not outline.chat_template:
-        lines.append(
-            "  no chat template: turns are put together as paragraphs of plain text"
-        )
+        lines.append("  no chat template: turns are put together as paragraphs of plain text")
     return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 """The tokenizer of a model version: prompts to ids, ids to text, and what is refused before any work begins."""
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, cast
@@ -47,7 +48,9 @@ class Codec:
         self._tokenizer = tokenizer
         text = config.get_text_config()
         self.vocabulary: int = text.vocab_size
-        if len(tokenizer) > self.vocabulary:
+        # Gemma 3's text models name a token for images and have no weights for it.
+        self._beyond = {text for text, number in tokenizer.get_vocab().items() if number >= self.vocabulary}
+        if not self._beyond <= tokenizer.get_added_vocab().keys():
             raise Unavailable(
                 f"The tokenizer of {self._model} has {len(tokenizer)} tokens and its weights know {self.vocabulary}; "
                 "they do not belong together."
@@ -65,6 +68,8 @@ class Codec:
             ids: list[int] = self._backend.encode(text, add_special_tokens=add_special_tokens).ids
         except (TypeError, UnicodeError) as error:
             raise InvalidRequest("The text holds half a character (a lone surrogate); send valid Unicode.") from error
+        if self._beyond and max(ids, default=0) >= self.vocabulary:
+            raise InvalidRequest(f"The text holds {' or '.join(sorted(self._beyond))}, for which {self._model} has no weights.")
         return ids
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
@@ -120,7 +125,21 @@ class Codec:
                 f"{self._model} has no token that ends an answer, so no grammar can be followed.", param="model"
             )
         ends = [self.end, *sorted(self.ends - {self.end})]
-        return LLTokenizer(self._backend.to_str(), n_vocab=self.vocabulary, eos_token=ends)
+        try:
+            return LLTokenizer(self._table(), n_vocab=self.vocabulary, eos_token=ends)
+        except ValueError as error:
+            raise InvalidRequest(
+                f"{self._model} has a tokenizer by which no grammar can be followed: {error}", param="model"
+            ) from error
+
+    def _table(self) -> str:
+        """The tokenizer as JSON, without the tokens that have no weights."""
+        table: str = self._backend.to_str()
+        if not self._beyond:
+            return table
+        document = json.loads(table)
+        document["added_tokens"] = [token for token in document["added_tokens"] if token["id"] < self.vocabulary]
+        return json.dumps(document)
 
     def _tree(self, labels: tuple[str, ...]) -> LabelTree:
         """The labels' tokens, ready to be scored; raises InvalidRequest for labels that cannot be."""

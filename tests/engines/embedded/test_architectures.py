@@ -1,11 +1,13 @@
 """Each architecture answers and scores as transformers and PEFT compute it, in its own words, whatever its tokenizer lacks."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from app.catalog.catalog import Catalog, ModelVersion
 from app.catalog.prompts import Message
@@ -150,3 +152,16 @@ def test_turns_without_a_template_are_paragraphs(zoo: Catalog) -> None:
     turns = [*ASKED, Message(role="assistant", content="theft"), Message(role="user", content="Why?")]
     said = codec.decode(codec.prompt_ids(turns))
     assert said == "<|endoftext|>The bicycle was stolen from the yard.\n\ntheft<|endoftext|>\n\nWhy?\n"
+
+
+def test_a_token_without_weights_is_never_read(zoo: Catalog, tmp_path: Path) -> None:
+    shutil.copytree(zoo.find("gemma3").folder, tmp_path / "gemma3")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "gemma3")
+    spare = Codec(zoo.find("gemma3")).vocabulary - len(tokenizer)
+    tokenizer.add_tokens([*(f"<unused{number}>" for number in range(spare)), "<image_soft_token>"], special_tokens=True)
+    tokenizer.save_pretrained(tmp_path / "gemma3")
+    codec = Codec(Catalog([tmp_path]).find("gemma3"))
+    assert max(codec.encode("<unused0> a pipe burst")) < codec.vocabulary
+    assert codec.grammar_tokenizer.vocab_size == codec.vocabulary
+    with pytest.raises(InvalidRequest, match="The text holds <image_soft_token>, for which gemma3@1 has no weights"):
+        codec.encode("an <image_soft_token>")

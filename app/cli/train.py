@@ -32,6 +32,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Start nothing: tell rows, tokens, padding, steps, memory, disk, minutes.")
     ] = False,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Only a worker with a GPU may take it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the finished run as JSON, nothing else.")] = False,
 ) -> None:
     """Make a custom model from a dataset. The service must be running, with a worker.
@@ -68,6 +69,7 @@ def train(
             body["options"] = options
         else:
             raise SetupError("Name the variant and its data with --name and --dataset, or give a --recipe.")
+        body |= {"gpu": gpu}
         done = asyncio.run(run())
     except VersusError as error:
         fail(error)
@@ -112,8 +114,9 @@ async def follow_training(client: "ServiceClient", run: "Mapping[str, Any]") -> 
     over = ("succeeded", "failed", "cancelled")
     if run["status"] not in over:
         with training_bar() as bar:
-            bar.say("waiting for a worker")
             while run["status"] not in over:
+                if run["status"] == "queued":
+                    bar.say(run["waiting"] or "waiting for a worker")
                 if run["progress"]:
                     bar.update(Progress(**run["progress"]))
                 await asyncio.sleep(POLL_S)

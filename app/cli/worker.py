@@ -10,6 +10,13 @@ def worker(
     name: Annotated[
         str, typer.Option("--name", help="This worker's name (VERSUS_WORKER_ID); a restarted worker resumes what it had begun.")
     ] = "",
+    queues: Annotated[
+        str | None,
+        typer.Option(
+            help="Take jobs of these alone, separated by commas: training, training-gpu, benchmarks; by default all that this "
+            "machine can run, training-gpu where there is a GPU."
+        ),
+    ] = None,
 ) -> None:
     """Run durable jobs (training, benchmark runs) until stopped.
 
@@ -22,6 +29,8 @@ def worker(
       versus worker
 
       VERSUS_API_URL=http://gpu-host:8000 versus worker --name second
+
+      versus worker --name trainer --queues training-gpu
     """
     from app.errors import SetupError
     from app.jobs.worker import run_worker
@@ -31,7 +40,7 @@ def worker(
     if name:
         settings = settings.model_copy(update={"worker_id": name})
     try:
-        run_worker(settings)
+        run_worker(settings, queues=None if queues is None else [queue.strip() for queue in queues.split(",")])
     except SetupError as error:
         sys.stderr.write(f"{error.message}\n")
         raise typer.Exit(2) from error

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database.base import Base, now
@@ -135,6 +135,7 @@ class TrainingRun(Base):
     name: Mapped[str] = mapped_column(String(200), index=True)
     recipe: Mapped[dict[str, Any]]
     recipe_digest: Mapped[str] = mapped_column(String(64), index=True)
+    queue: Mapped[str] = mapped_column(String(32), server_default="training")  # whose workers may take it
     status: Mapped[str] = mapped_column(String(16))  # queued, running, succeeded, failed, cancelled
     progress: Mapped[dict[str, Any]]
     model: Mapped[str | None] = mapped_column(String(200))  # name@version, when done
@@ -178,9 +179,10 @@ class Prediction(Base):
 
 
 class Worker(Base):
-    """A job worker that was seen, for readiness."""
+    """A job worker that was seen, and the queues that it takes jobs of."""
 
     __tablename__ = "worker"
     id: Mapped[str] = mapped_column(String(200), primary_key=True)
     seen_at: Mapped[datetime] = mapped_column(default=now)
     version: Mapped[str] = mapped_column(String(32))
+    queues: Mapped[list[str] | None] = mapped_column(JSON)  # None: of a version that told none

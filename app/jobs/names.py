@@ -1,10 +1,9 @@
 """What the service and its workers agree on: the names of queues and workflows, and the version by which work is resumed."""
 
-TRAINING_QUEUE, TRAINING_WORKFLOW = "training", "training-run"
+TRAINING_QUEUE, TRAINING_GPU_QUEUE, TRAINING_WORKFLOW = "training", "training-gpu", "training-run"
 BENCHMARK_QUEUE, BENCHMARK_WORKFLOW = "benchmarks", "benchmark-run"
 
-# One training and one benchmark run at a time: both use every core, and a benchmark beside another measures its neighbour.
-QUEUES = (TRAINING_QUEUE, BENCHMARK_QUEUE)
+QUEUES = (TRAINING_QUEUE, TRAINING_GPU_QUEUE, BENCHMARK_QUEUE)
 
 APPLICATION = "versus"
 SCHEMA = "dbos"  # of the job system's tables in PostgreSQL; in SQLite they have a file of their own

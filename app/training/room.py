@@ -8,12 +8,12 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from app.jobs.resources import has_gpu
 from app.training.errors import TrainingFailed, WontFit
 from app.training.estimate import Need
 
 FULL = ("No space left", "PytorchStreamWriter failed", "Disk quota", "File too large", "file write failed")
 CGROUP = Path("/sys/fs/cgroup")
-GPU = Path("/dev/nvidiactl")  # there where a driver is
 MEMINFO = Path("/proc/meminfo")
 
 
@@ -26,7 +26,7 @@ def free_memory() -> int | None:
 
 def memory_without_gpu() -> int | None:
     """As `free_memory`; None where there is a GPU, whose own memory then counts."""
-    return None if GPU.exists() else free_memory()
+    return None if has_gpu() else free_memory()
 
 
 def free_disk(folder: Path) -> int:

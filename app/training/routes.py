@@ -15,7 +15,8 @@ from app.datasets.kinds import require_classification
 from app.datasets.store import find_dataset
 from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep, SettingsDep
 from app.errors import Conflict, Unprocessable
-from app.jobs.names import TRAINING_QUEUE, TRAINING_WORKFLOW
+from app.jobs.names import TRAINING_WORKFLOW
+from app.jobs.store import why_waiting
 from app.training import store
 from app.training.estimate import need
 from app.training.recipe import CODE
@@ -40,17 +41,19 @@ async def start_training_run(
         recipe = body.recipe(base.id, [dataset.id for dataset in await _datasets(session, body)])
         if settings.embedded_worker and base.card.engine == "embedded":
             # Only the worker knows what a GPU has free.
-            check_room(need(recipe, base), settings.data_dir, memory=memory_without_gpu())
+            memory = None if body.gpu else memory_without_gpu()
+            check_room(need(recipe, base), settings.data_dir, memory=memory)
         digest = recipe_digest({"recipe": recipe.model_dump(mode="json"), "base": base.digest, "code": CODE})
         run = next((run for run in await store.same_runs(session, digest) if _still_good(run, catalog)), None)
         if run is None:
-            run = await store.create_run(session, recipe, digest)
+            run = await store.create_run(session, recipe, digest, body.queue)
         else:
             response.status_code = status.HTTP_200_OK
     if run.status in store.UNFINISHED:
-        await jobs.enqueue(TRAINING_WORKFLOW, TRAINING_QUEUE, run.id)
+        await jobs.enqueue(TRAINING_WORKFLOW, run.queue, run.id)
     response.headers["Location"] = f"{router.prefix}/{run.id}"
-    return TrainingRunOut.of(run)
+    async with transaction(database) as session:
+        return await _out(run, session)
 
 
 @router.post("/estimate")
@@ -90,6 +93,10 @@ async def _datasets(session: Session, body: TrainingRunIn) -> list[Dataset]:
     return datasets
 
 
+async def _out(run: TrainingRun, session: Session) -> TrainingRunOut:
+    return TrainingRunOut.of(run, await why_waiting(session, run.queue) if run.status == "queued" else None)
+
+
 def _still_good(run: TrainingRun, catalog: Catalog) -> bool:
     return run.status in store.UNFINISHED or run.model in {version.id for version in catalog.versions()}
 
@@ -111,9 +118,9 @@ RunDep = Annotated[TrainingRun, Depends(_existing_run)]
 
 
 @router.get("/{run_id}")
-async def get_training_run(run: RunDep) -> TrainingRunOut:
+async def get_training_run(run: RunDep, session: SessionDep) -> TrainingRunOut:
     """One training run."""
-    return TrainingRunOut.of(run)
+    return await _out(run, session)
 
 
 @router.get("/{run_id}/events", response_class=EventSourceResponse)

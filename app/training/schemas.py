@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.catalog.cards import Name
 from app.database.tables import TrainingRun
+from app.jobs.names import TRAINING_GPU_QUEUE, TRAINING_QUEUE
 from app.training.recipe import Method, Options, Recipe, TaskRecipe
 
 
@@ -21,6 +22,11 @@ class TrainingRunIn(BaseModel):
     domain: Annotated[str, Field(max_length=200)] = ""
     tasks: list[TaskRecipe] = Field(min_length=1, max_length=20)
     options: Options = Options()
+    gpu: bool = Field(default=False, description="only a worker with a GPU may take it")
+
+    @property
+    def queue(self) -> str:
+        return TRAINING_GPU_QUEUE if self.gpu else TRAINING_QUEUE
 
     def recipe(self, base: str, datasets: list[str]) -> Recipe:
         """With the base's version and the datasets' ids, one per task, in place of names."""
@@ -49,10 +55,12 @@ class TrainingRunOut(BaseModel):
     model: str | None = Field(description="name@version, when succeeded")
     error: str | None
     recipe: dict[str, Any]
+    queue: str = Field(description="of the workers that may take it: training, or training-gpu")
+    waiting: str | None = Field(default=None, description="why a queued run does not begin, where no worker that takes it runs")
 
     @classmethod
-    def of(cls, run: TrainingRun) -> Self:
-        return cls.model_validate(run, from_attributes=True)
+    def of(cls, run: TrainingRun, waiting: str | None = None) -> Self:
+        return cls.model_validate(run, from_attributes=True).model_copy(update={"waiting": waiting})
 
 
 class TrainingRunListOut(BaseModel):

@@ -15,12 +15,13 @@ from app.training.recipe import Recipe
 UNFINISHED = ("queued", "running")
 
 
-async def create_run(session: AsyncSession, recipe: Recipe, digest: str) -> TrainingRun:
+async def create_run(session: AsyncSession, recipe: Recipe, digest: str, queue: str) -> TrainingRun:
     run = TrainingRun(
         id=new_id("train"),
         name=recipe.name,
         recipe=recipe.model_dump(mode="json"),
         recipe_digest=digest,
+        queue=queue,
         status="queued",
         progress={},
         model=None,

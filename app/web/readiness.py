@@ -10,8 +10,6 @@ from app.errors import VersusError
 from app.jobs import store
 from app.settings import Settings
 
-WORKER_SEEN_S = 15.0  # a worker writes its heartbeat every few seconds
-
 
 @dataclass(frozen=True)
 class Check:
@@ -50,7 +48,7 @@ def _model(settings: Settings, catalog: Catalog) -> Check:
 async def _worker(database: Database) -> Check:
     try:
         async with transaction(database) as session:
-            seen = await store.workers(session, WORKER_SEEN_S)
+            seen = await store.workers(session)
     except DatabaseError:
         return Check("worker", False, "The database does not tell which workers run.")
     return Check("worker", bool(seen), "" if seen else "No job worker was seen lately; start one with `versus worker`.")

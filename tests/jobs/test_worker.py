@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,16 +15,18 @@ import pytest
 
 from app.database.base import Base
 from app.database.session import connect, transaction
-from app.jobs import store
-from app.jobs.names import BENCHMARK_QUEUE, BENCHMARK_WORKFLOW, TRAINING_QUEUE, TRAINING_WORKFLOW
+from app.errors import SetupError
+from app.jobs import resources, store
+from app.jobs.names import BENCHMARK_QUEUE, BENCHMARK_WORKFLOW, TRAINING_GPU_QUEUE, TRAINING_QUEUE, TRAINING_WORKFLOW
 from app.jobs.queue import JobQueue
+from app.jobs.worker import run_worker
 from app.settings import Settings
 
 HERE = Path(__file__).parent
 START = """
 from app.jobs.worker import run_worker
 from app.settings import Settings
-run_worker(Settings(), ["toy_workflows"])
+run_worker(Settings(), ["toy_workflows"], {queues})
 """
 
 
@@ -49,9 +52,11 @@ class Workers:
         self.log = folder / "worker.log"
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, stdin: int = subprocess.DEVNULL, **environment: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, stdin: int = subprocess.DEVNULL, queues: list[str] | None = None, **environment: str
+    ) -> subprocess.Popen[bytes]:
         path = os.pathsep.join([str(HERE), str(HERE.parents[1])])
-        command = [sys.executable, "-W", "error", "-c", START]
+        command = [sys.executable, "-W", "error", "-c", START.format(queues=queues)]
         with self.log.open("ab") as log:
             worker = subprocess.Popen(
                 command, env={**os.environ, "PYTHONPATH": path, **environment}, stdin=stdin, stdout=log, stderr=log
@@ -110,6 +115,17 @@ def seen(settings: Settings) -> list[str]:
         database = connect(settings.database)
         async with transaction(database) as session:
             found = [worker.id for worker in await store.workers(session, within_s=30)]
+        await database.close()
+        return sorted(found)
+
+    return asyncio.run(call())
+
+
+def why_waiting(settings: Settings, queue: str) -> str | None:
+    async def call() -> str | None:
+        database = connect(settings.database)
+        async with transaction(database) as session:
+            found = await store.why_waiting(session, queue)
         await database.close()
         return found
 
@@ -188,6 +204,59 @@ def test_the_worker_is_seen_while_a_job_holds_its_loop(settings: Settings, worke
     asyncio.run(forget())
     until(lambda: seen(settings) == ["local"])
     assert "train_1 done" not in told(settings)
+
+
+def test_a_worker_takes_jobs_of_its_queues_alone_and_trainings_run_side_by_side_on_two(
+    settings: Settings, workers: Workers
+) -> None:
+    for number in (1, 2):
+        enqueue(settings, f"train_{number}", TRAINING_WORKFLOW, TRAINING_QUEUE)
+    workers.start(queues=[BENCHMARK_QUEUE], VERSUS_WORKER_ID="measures")
+    enqueue(settings, "run_1")
+    until(lambda: "run_1 done" in told(settings))
+    assert not [line for line in told(settings) if line.startswith("train")]
+
+    # Each holds its loop for a while: the second begins before the first is done.
+    for name in ("trains", "trains-too"):
+        workers.start(queues=[TRAINING_QUEUE], VERSUS_WORKER_ID=name, TOY_HOLD_S="4")
+    until(lambda: {"train_1 step 0", "train_2 step 0"} <= set(told(settings)))
+    assert not {"train_1 done", "train_2 done"} & set(told(settings))
+    assert seen(settings) == ["measures", "trains", "trains-too"]
+
+
+def test_a_queue_without_a_worker_is_told_until_one_takes_it(settings: Settings, workers: Workers) -> None:
+    assert why_waiting(settings, TRAINING_QUEUE) == "No worker was seen lately; start one with `versus worker`."
+    workers.start(queues=[TRAINING_QUEUE])
+    until(lambda: why_waiting(settings, TRAINING_QUEUE) is None)
+    reason = why_waiting(settings, TRAINING_GPU_QUEUE)
+    assert reason is not None
+    assert reason.startswith("No worker that takes jobs of 'training-gpu' was seen lately")
+
+
+@pytest.mark.parametrize(
+    ("queues", "told"),
+    [
+        (["training", "cooking"], "There is no queue 'cooking'; a worker takes from training, training-gpu, benchmarks"),
+        ([], "There is no queue ''"),
+        (["training-gpu"], "need a GPU, and this machine shows none"),
+    ],
+)
+def test_queues_that_it_cannot_take_are_refused(
+    settings: Settings, queues: list[str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    with pytest.raises(SetupError, match=re.escape(told)):
+        run_worker(settings, queues=queues)
+
+
+def test_a_machine_with_a_gpu_takes_what_needs_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "GPU", tmp_path / "nvidiactl")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert resources.queues_here() == ("training", "benchmarks")
+    (tmp_path / "nvidiactl").touch()
+    assert resources.queues_here() == ("training", "training-gpu", "benchmarks")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert resources.queues_here() == ("training", "benchmarks")
 
 
 def test_a_second_worker_of_the_same_name_is_refused(settings: Settings, workers: Workers) -> None:

@@ -13,7 +13,7 @@ from tests.web.conftest import Start
 async def _worker_seen(settings: Settings) -> None:
     database = connect(settings.database)
     async with transaction(database) as session:
-        await store.seen(session, "local", "1")
+        await store.seen(session, "local", "1", ["training"])
     await database.close()
 
 

@@ -5,7 +5,22 @@ import sys
 
 import typer
 
-from app.cli import add, ask, bench, conformance, data, db, demo, learning_curve, methods, models, serve, train, versions, worker
+from app.cli import (
+    add,
+    ask,
+    bench,
+    conformance,
+    data,
+    db,
+    demo,
+    learning_curve,
+    methods,
+    models,
+    serve,
+    train,
+    versions,
+    worker,
+)
 
 app = typer.Typer(
     name="versus",

@@ -52,8 +52,8 @@ BAD_FILES = {
     "2,000 classes": (
         "text,label\n" + "\n".join(f"claim {i},kind {i % 2000}" for i in range(4000)),
         {"text": "text", "label": "label"},
-        "Column 'label' has 2,000 distinct values and at most 1,000 labels are taken (VERSUS_MAX_LABELS). Name the label column "
-        "with label=..., or keep the most frequent with top=...",
+        "Column 'label' has 2,000 distinct values and at most 1,000 labels are taken (VERSUS_MAX_LABELS). Name the label "
+        "column with label=..., or keep the most frequent with top=...",
     ),
     "five rows": (
         "text,label\na,1\nb,2\nc,1\nd,2\ne,1",

@@ -2,7 +2,7 @@
 
 1. `look_up`: one request tells the commit, the licence and every file with its size.
 2. `fetch`: small files first, so that what cannot be served is told before gigabytes come; what has come is not fetched again.
-3. `put_in_place`: the folder gets its final name when everything in it is whole.
+3. The folder gets its final name (shelf.py) when everything in it is whole.
 
 The library reads HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE itself; nothing is kept in its cache.
 """
@@ -34,7 +34,7 @@ from huggingface_hub.errors import HTTPError as Unreached  # type: ignore[attr-d
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers, tqdm  # type: ignore[attr-defined]  # in its documentation
 
-from app.catalog.cards import CARD_FILE, NAME_PATTERN, Card, read_card, write_card
+from app.catalog.cards import CARD_FILE, NAME_PATTERN, Card, read_card
 from app.errors import Conflict, NotFound, SetupError, TooLarge, Unavailable, Unprocessable, VersusError
 
 PREFIX = "hf:"
@@ -228,24 +228,6 @@ def find_added(root: Path, source: str) -> Card | None:
         if card.method == "pretrained" and source in card.sources:
             return card
     return None
-
-
-def put_in_place(card: Card, folder: Path, root: Path) -> tuple[Card, Path]:
-    """Under the next free version of its name; `folder` must be on the file system of `root`."""
-    home = root / card.name
-    home.mkdir(parents=True, exist_ok=True)
-    while True:
-        taken = [int(path.name) for path in home.iterdir() if path.name.isdigit()]
-        card = card.model_copy(update={"version": max([card.version - 1, *taken]) + 1})
-        write_card(card, folder / CARD_FILE)
-        target = home / str(card.version)
-        try:
-            folder.rename(target)
-        except OSError:
-            if not target.exists():
-                raise
-            continue  # another command took this version in the meantime
-        return card, target
 
 
 def default_name(repo: str) -> str:

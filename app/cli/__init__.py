@@ -35,7 +35,7 @@ app.add_typer(db.app, name="db")
 models.app.command()(add.add)
 models.app.command()(versions.export)
 models.app.command("import")(versions.import_)
-for command in (versions.promote, versions.rollback, versions.alias, versions.aliases, versions.delete):
+for command in (versions.promote, versions.rollback, versions.alias, versions.aliases, versions.remove):
     models.app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")

@@ -61,6 +61,7 @@ def _add(
     """What machines read of it, and people. Raises VersusError."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # a hub learns which files are fetched, and no more
     from app.catalog import hub
+    from app.catalog.shelf import put_in_place
 
     root = settings.made_models_dir
     model = hub.look_up(source)
@@ -90,7 +91,7 @@ def _add(
         hub.check_room(work, weights)
         with _bar(model.repo, sum(file.bytes for file in weights)) as on_bytes:
             hub.fetch(model, weights, work, on_bytes)
-        card, place = hub.put_in_place(card, work, root)
+        card, place = put_in_place(card, work, root)
     sentence = f"{card.id} is in {place}; ask it with: versus chat --model {card.name}"
     return {"status": "added"} | told | _as_json(card, place), sentence
 

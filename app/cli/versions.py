@@ -198,7 +198,7 @@ def aliases(as_json: JsonFlag = False) -> None:
     Console().print(table)
 
 
-def delete(
+def remove(
     model: Annotated[str, typer.Argument(help="name@version")],
     url: Annotated[str, typer.Option(help="The service; empty means VERSUS_API_URL or http://host:port of the settings.")] = "",
     as_json: JsonFlag = False,
@@ -209,7 +209,7 @@ def delete(
 
     Examples:
 
-      versus models delete claims@1
+      versus models remove claims@1
     """
     from app.errors import Unavailable
     from app.settings import Settings

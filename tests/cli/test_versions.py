@@ -80,13 +80,13 @@ def test_promote_roll_back_name_and_delete_without_a_service(tmp_path: Path, mon
     assert (promoted.exit_code, promoted.stdout) == (0, "tickets stands for tickets@1 (before: tickets@2).\n")
     assert invoke("models", "alias", "production", "tickets").exit_code == 0
 
-    kept = invoke("models", "delete", "tickets@1")
+    kept = invoke("models", "remove", "tickets@1")
     assert kept.exit_code == 2
     assert "the alias production stands for it" in kept.stderr
     assert "the alias tickets stands for it" in kept.stderr
     assert json.loads(invoke("models", "rollback", "tickets", "--json").stdout)["target"] == "tickets@2"
     assert "stands for its highest version, if any" in invoke("models", "alias", "production", "--remove").stdout
-    assert json.loads(invoke("models", "delete", "tickets@1", "--json").stdout) == {"id": "tickets@1", "deleted": True}
+    assert json.loads(invoke("models", "remove", "tickets@1", "--json").stdout) == {"id": "tickets@1", "deleted": True}
     assert listed() == ["general@1", "claims@1", "tickets@2"]
 
     history = json.loads(invoke("models", "aliases", "--json").stdout)
@@ -111,11 +111,11 @@ def test_a_running_service_is_asked_to_delete_and_serves_what_was_promoted(tmp_p
         assert httpx.post(f"{url}/v1/completions", json=body, timeout=60).json()["model"] == "tickets@2"
         assert invoke("models", "promote", "tickets@1").exit_code == 0
         assert httpx.post(f"{url}/v1/completions", json=body, timeout=60).json()["model"] == "tickets@1"
-        assert "the alias tickets stands for it" in invoke("models", "delete", "tickets@1", "--url", url).stderr
-        assert invoke("models", "delete", "tickets@2", "--url", url).exit_code == 0
+        assert "the alias tickets stands for it" in invoke("models", "remove", "tickets@1", "--url", url).stderr
+        assert invoke("models", "remove", "tickets@2", "--url", url).exit_code == 0
         # The very same weights as those that were deleted.
         assert httpx.post(f"{url}/v1/completions", json=body, timeout=60).json()["model"] == "tickets@1"
-    gone = invoke("models", "delete", "tickets@1", "--url", "http://127.0.0.1:9")
+    gone = invoke("models", "remove", "tickets@1", "--url", "http://127.0.0.1:9")
     assert gone.exit_code == 2
     assert "versus serve" in gone.stderr
 

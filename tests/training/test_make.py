@@ -90,6 +90,22 @@ def test_a_full_fine_tune_stands_alone_in_bfloat16(base: ModelVersion, claims: R
     assert (folder / "chat_template.jinja").read_text() == (base.folder / "chat_template.jinja").read_text()
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_its_card_tells_the_digest_by_which_it_serves_the_rows_and_the_energy(
+    method: str, base: ModelVersion, models_root: Path, claims: Rows, tmp_path: Path
+) -> None:
+    folder = make_variant(recipe(method, epochs=0.5), claims, base, tmp_path / "made", tmp_path / "work")
+
+    variant = Catalog([models_root, tmp_path / "made"]).find("claims")
+    made, text = variant.card.made, (folder / "README.md").read_text()
+    assert f"SHA-256 `{variant.digest}`" in text
+    assert set(made.rows) == {"claims-type"}
+    assert made.rows["claims-type"][:16] in text
+    assert made.cpu_seconds is not None
+    assert made.energy_wh == pytest.approx(made.cpu_seconds * 10 / 3600, abs=0.001)
+    assert "assumed: 10 W for each busy processor core" in text
+
+
 @pytest.mark.parametrize("method", ["lora", "full", "instruct", "vocabulary", "scratch"])
 def test_a_training_cut_off_twice_ends_with_the_weights_of_an_unbroken_one(
     method: str, base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,6 @@
 """Each kind of dataset is uploaded, split, listed, previewed, read and exported; what cannot use it says what to do."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from app.benchmarks.curve.data import read_study
 from app.database.migrations import upgrade
+from app.errors import InvalidRequest
 from app.main import create_app
 from app.settings import Settings
 from tests.models import make_tiny_general
@@ -128,4 +131,6 @@ def test_what_cannot_use_a_kind_says_what_to_do(service: TestClient) -> None:
             message = answer.json()["error"]["message"]
             assert f"{data['name']!r} is of the kind {kind} (" in message
             assert "Name one with labels, or upload the file again with label=..." in message
+        with pytest.raises(InvalidRequest, match=f"A comparison of trainings takes .* is of the kind {kind} "):
+            asyncio.run(read_study(Settings().database, str(data["name"]), task=None, sizes="all", seeds=1, limit=None))
     assert service.get("/v1/training-runs").json()["data"] == []

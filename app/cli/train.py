@@ -83,6 +83,8 @@ def train(
         sys.stderr.write(f"The training {done['status']}: {done['error'] or done['id']}\n")
         raise typer.Exit(1)
     if not as_json:
+        if cut := done["progress"].get("rows_left_out"):
+            Console().print(f"{cut:,} rows are longer than the context and taught it nothing.", highlight=False)
         Console().print(f"{done['model']} is made; it serves now.", highlight=False)
 
 
@@ -114,9 +116,12 @@ async def follow_training(client: "ServiceClient", run: "Mapping[str, Any]") -> 
     over = ("succeeded", "failed", "cancelled")
     if run["status"] not in over:
         with training_bar() as bar:
+            said = None
             while run["status"] not in over:
-                if run["status"] == "queued":
-                    bar.say(run["waiting"] or "waiting for a worker")
+                waits = run["waiting"] or "waiting for a worker"
+                if run["status"] == "queued" and waits != said:
+                    bar.say(waits)
+                    said = waits
                 if run["progress"]:
                     bar.update(Progress(**run["progress"]))
                 await asyncio.sleep(POLL_S)

@@ -97,7 +97,7 @@ def encode_task(
             for text, label in known
         ]
         turns = [render(tokenizer, as_messages(user)) for user in users]
-        prompts = tokenizer(turns, add_special_tokens=False)["input_ids"] if turns else []
+        prompts = tokenizer(turns, add_special_tokens=False, verbose=False)["input_ids"] if turns else []
         fitting = [
             Encoded(ids, [*labels[place[label]], tokenizer.eos_token_id], place[label], weight[label])
             for ids, (_, label) in zip(prompts, known, strict=True)

@@ -195,7 +195,7 @@ class _Workshop:
                     "best_step": outcome.best_step or outcome.steps,
                     "steps": outcome.steps,
                     "epochs": round(recipe.epochs, 2),  # as many as the minutes allowed
-                    "rows_left_out": sum(task.left_out for task in self._tasks),
+                    "rows_left_out": self._left_out,
                     "padding": round(self._plan(recipe).padding, 4),  # share of the tokens of the steps
                 },
             ),
@@ -286,9 +286,14 @@ class _Workshop:
         pad: int | None = self._tokenizer.pad_token_id
         return 0 if pad is None else pad
 
+    @property
+    def _left_out(self) -> int:
+        """Rows that did not fit the context."""
+        return sum(task.left_out for task in self._tasks)
+
     def _tell(self, stage: str) -> OnProgress:
         def tell(progress: Progress) -> None:
-            self._last = replace(progress, stage=stage)
+            self._last = replace(progress, stage=stage, rows_left_out=self._left_out)
             self._meter.tick()
             if self._on_progress is not None:
                 self._on_progress(self._last)

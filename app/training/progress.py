@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """`seconds_left` is None until the first step is timed; `validation` is the latest macro-F1."""
+    """`seconds_left` is None until the first step is timed; `validation` is the latest macro-F1; `rows_left_out` were longer
+    than the context."""
 
     step: int
     steps: int
@@ -16,6 +17,7 @@ class Progress:
     seconds_left: float | None
     validation: float | None = None
     stage: str = "train"
+    rows_left_out: int = 0
 
 
 OnProgress = Callable[[Progress], None]

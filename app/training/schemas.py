@@ -50,7 +50,8 @@ class TrainingRunOut(BaseModel):
     name: str
     status: str = Field(description="queued, running, succeeded, failed or cancelled")
     progress: dict[str, Any] = Field(
-        description="stage; its step, steps, seconds_left; loss, learning_rate, tokens_per_second, validation (macro-F1)"
+        description="stage; its step, steps, seconds_left; loss, learning_rate, tokens_per_second, validation (macro-F1); "
+        "rows_left_out, longer than the context"
     )
     model: str | None = Field(description="name@version, when succeeded")
     error: str | None

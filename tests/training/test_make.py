@@ -310,6 +310,20 @@ def test_auto_races_the_methods_and_the_card_tells_the_score(base: ModelVersion,
     assert tomllib.loads((folder / "card.toml").read_text())["made"]["recipe"]["method"] == "auto"
 
 
+def test_rows_longer_than_the_context_are_counted_on_the_way_and_in_the_card(
+    base: ModelVersion, claims: Rows, tmp_path: Path
+) -> None:
+    long = [("water ran down the wall " * 200, "water damage")] * 3
+    rows = {
+        "claims-type": {"train": [*claims["claims-type"]["train"], *long], "validation": claims["claims-type"]["validation"]}
+    }
+    told: list[Progress] = []
+    folder = make_variant(recipe("lora"), rows, base, tmp_path / "made", tmp_path / "work", on_progress=told.append)
+    assert {progress.rows_left_out for progress in told} == {3}
+    assert read_card(folder / "card.toml").made.validation["rows_left_out"] == 3
+    assert "3 rows" in (folder / "README.md").read_text()
+
+
 def test_two_tasks_are_learned_by_one_variant(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
     decisions = {
         split: [(text, "refer" if label == "fire" else "approve") for text, label in rows]

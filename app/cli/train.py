@@ -22,6 +22,10 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the variant; a name that exists gets a new version.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Name or id of the labelled texts (versus data list).")] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Option(help="scratch, vocabulary: a dataset whose texts are read before the task as well; may be repeated."),
+    ] = None,
     method: Annotated[
         Literal["auto", "lora", "full", "instruct", "vocabulary", "scratch"],
         typer.Option(help="auto takes lora or full, what validation prefers; scratch and vocabulary read the texts first."),
@@ -66,7 +70,7 @@ def train(
         elif name and dataset:
             options = {} if minutes is None else {"minutes": minutes}
             body = {"name": name, "method": method, "base": base, "tasks": [{"name": dataset, "dataset": dataset}]}
-            body["options"] = options
+            body |= {"options": options, "texts": texts or []}
         else:
             raise SetupError("Name the variant and its data with --name and --dataset, or give a --recipe.")
         body |= {"gpu": gpu}

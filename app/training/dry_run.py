@@ -10,9 +10,11 @@ from app.training.data import EncodedTask, Plan, Row, encode_tasks
 from app.training.errors import WontFit
 from app.training.estimate import Need, need
 from app.training.full import PROMPT_WEIGHT
-from app.training.recipe import Recipe
+from app.training.recipe import READING, Recipe
 from app.training.room import check_room, free_disk, free_memory
 from app.training.schemas import EstimateOut, TaskRowsOut
+
+CHARACTERS = 3  # of a token, at least, in what is only read: near enough for memory
 
 
 def plan_of(recipe: Recipe, tasks: Sequence[EncodedTask], pad: int) -> Plan:
@@ -27,12 +29,13 @@ def plan_of(recipe: Recipe, tasks: Sequence[EncodedTask], pad: int) -> Plan:
     )
 
 
-def need_of(recipe: Recipe, base: ModelVersion, tasks: Sequence[EncodedTask]) -> Need:
-    """What it needs at its peak, by the rows as they are."""
+def need_of(recipe: Recipe, base: ModelVersion, tasks: Sequence[EncodedTask], texts: Sequence[str] = ()) -> Need:
+    """What it needs at its peak, by the rows as they are; `texts` are read beside them."""
     rows = [row for task in tasks for row in (*task.train, *task.validation)]
     tokens = sum(map(len, rows))
     answers = sum(len(row.answer) for row in rows)
-    return need(recipe, base, row_tokens=tokens, longest=max(map(len, rows)), counted=answers / tokens)
+    waiting = tokens + sum(map(len, texts)) // CHARACTERS
+    return need(recipe, base, row_tokens=waiting, longest=max(map(len, rows)), counted=answers / tokens)
 
 
 def dry_run(
@@ -41,17 +44,20 @@ def dry_run(
     base: ModelVersion,
     data_dir: Path,
     earlier: Sequence[ModelVersion] = (),
+    texts: Sequence[str] = (),
 ) -> EstimateOut:
-    """`earlier` are models whose speed of training is a guess at this one's. Raises Unprocessable for rows that cannot be
-    learned from. Tokens are those of the base's tokenizer, also for methods that make another one."""
+    """`texts` are read beside the task's own; `earlier` are models whose speed of training is a guess at this one's. Raises
+    Unprocessable for rows that cannot be learned from. Tokens are those of the base's tokenizer, also for methods that make
+    another one."""
     tokenizer = read_tokenizer(base.folder)
     context = recipe.context if recipe.method == "scratch" else base.card.context
     tasks = encode_tasks(tokenizer, recipe, rows_by_task, context)
     plan = plan_of(recipe, tasks, tokenizer.pad_token_id or 0)
-    needed = need_of(recipe, base, tasks)
+    needed = need_of(recipe, base, tasks, texts)
     read = 0
-    if recipe.method in ("scratch", "vocabulary"):
-        read = ceil(recipe.language_epochs * sum(len(row.prompt) for task in tasks for row in task.train))
+    if recipe.method in READING:
+        beside = sum(map(len, tokenizer([*texts], add_special_tokens=False, verbose=False)["input_ids"])) if texts else 0
+        read = ceil(recipe.language_epochs * (beside + sum(len(row.prompt) for task in tasks for row in task.train)))
     memory = free_memory()
     try:
         check_room(needed, data_dir, memory=memory)

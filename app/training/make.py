@@ -44,14 +44,15 @@ Rows = Mapping[str, Mapping[str, Sequence[Row]]]  # task -> split -> (text, labe
 Contestant = Literal["lora", "full"]
 
 
-def digest_of(recipe: Recipe, rows_by_task: Rows, base: ModelVersion) -> str:
-    """The identity of a training: recipe, base, rows and the version of this code."""
+def digest_of(recipe: Recipe, rows_by_task: Rows, base: ModelVersion, texts: Sequence[str] = ()) -> str:
+    """The identity of a training: recipe, base, rows, texts that are only read, and the version of this code."""
     rows = {name: {split: _hash(splits[split]) for split in ("train", "validation")} for name, splits in rows_by_task.items()}
-    return recipe_digest({"recipe": recipe.model_dump(mode="json"), "base": base.digest, "rows": rows, "code": CODE})
+    read = {"texts": _hash(texts)} if texts else {}
+    return recipe_digest({"recipe": recipe.model_dump(mode="json"), "base": base.digest, "rows": rows, "code": CODE, **read})
 
 
-def _hash(rows: Sequence[Row]) -> str:
-    return hashlib.sha256(json.dumps([*map(list, rows)]).encode()).hexdigest()
+def _hash(rows: Sequence[Row] | Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps([*rows]).encode()).hexdigest()
 
 
 def find_made(out_root: Path, name: str, digest: str) -> Path | None:
@@ -72,18 +73,20 @@ def make_variant(
     out_root: Path,
     work_dir: Path,
     *,
+    texts: Sequence[str] = (),
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
     power: Power = USUAL,
 ) -> Path:
     """The folder `out_root/<name>/<version>/` of the variant; at once when this very training was done before.
 
-    `rows_by_task` holds for each task of the recipe {"train": [(text, label)], "validation": [...]}. Killed and called again
+    `rows_by_task` holds for each task of the recipe {"train": [(text, label)], "validation": [...]}; `texts` are
+    read before the task, beside its own, by the methods that read. Killed and called again
     with the same arguments and `work_dir` it goes on from its last checkpoint. Raises Unprocessable for rows that cannot be
     learned from, WontFit for a training that needs more memory or disk than there is, SetupError for a folder that cannot be
     written, TrainingFailed and TrainingStopped as the loop does.
     """
-    digest = digest_of(recipe, rows_by_task, base)
+    digest = digest_of(recipe, rows_by_task, base, texts)
     made = find_made(out_root, recipe.name, digest)
     if made is not None:
         return made
@@ -95,7 +98,7 @@ def make_variant(
         raise SetupError(
             f"{error.filename} cannot be written ({error.strerror}); set VERSUS_DATA_DIR to a folder that can"
         ) from error
-    workshop = _Workshop(recipe, rows_by_task, base, work, on_progress, should_stop, power)
+    workshop = _Workshop(recipe, rows_by_task, base, work, texts, on_progress, should_stop, power)
     workshop.check_room(out_root)
     with said_when_full():
         card, part = workshop.make(digest)
@@ -113,9 +116,10 @@ class _Workshop:
         rows_by_task: Rows,
         base: ModelVersion,
         work: Path,
+        texts: Sequence[str],
         on_progress: OnProgress | None,
         should_stop: ShouldStop | None,
-        power: Power = USUAL,
+        power: Power,
     ) -> None:
         if base.card.method == "lora":
             raise Unprocessable(
@@ -123,7 +127,7 @@ class _Workshop:
             )
         self._recipe, self._base, self._work = recipe, base, work
         self._on_progress, self._should_stop = on_progress, should_stop
-        self._rows = rows_by_task
+        self._rows, self._texts = rows_by_task, texts
         self._context = recipe.context if recipe.method == "scratch" else base.card.context
         self._began = time.time()
         self._power, self._meter = power, Meter(work / "spent.json")
@@ -139,11 +143,12 @@ class _Workshop:
     def check_room(self, out_root: Path) -> None:
         """Raises WontFit."""
         memory = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else free_memory()
-        check_room(need_of(self._recipe, self._base, self._tasks), out_root, self._work, memory)
+        check_room(need_of(self._recipe, self._base, self._tasks, self._texts), out_root, self._work, memory)
 
     def make(self, digest: str) -> tuple[Card, Path]:
         """Train and write everything but the card's final place."""
-        texts = [text for task in self._recipe.tasks for text, _ in self._rows[task.name]["train"]]
+        own = [text for task in self._recipe.tasks for text, _ in self._rows[task.name]["train"]]
+        texts = [*own, *self._texts]
         ground, reading = lay_ground(self._recipe, self._base, texts, self._work, self._tell("language"), self._should_stop)
         if reading is not None:
             self._stand_on(ground)
@@ -183,7 +188,7 @@ class _Workshop:
             made=Made(
                 recipe_digest=digest,
                 recipe=self._recipe.model_dump(mode="json", exclude_none=True),
-                datasets=tuple(dict.fromkeys(task.dataset for task in self._recipe.tasks)),
+                datasets=tuple(dict.fromkeys([*(task.dataset for task in self._recipe.tasks), *self._recipe.texts])),
                 created=datetime.now(UTC).replace(microsecond=0),
                 seconds=round(outcome.seconds + (reading.seconds if reading else 0.0), 1),
                 rows={name: _hash([*splits["train"], *splits["validation"]]) for name, splits in self._rows.items()},

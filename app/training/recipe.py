@@ -12,6 +12,7 @@ from app.errors import SetupError
 CODE = 4  # raise it when the same recipe would come to other weights
 
 Method = Literal["auto", "lora", "full", "instruct", "vocabulary", "scratch"]
+READING: tuple[Method, ...] = ("scratch", "vocabulary")  # methods that read texts before they learn the task
 TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$")]
 
 
@@ -87,11 +88,19 @@ class Recipe(Options):
     base: str = Field("general", description="name or name@version of the model that it is made from")
     domain: str = Field("", max_length=200, description="what the variant is for, shown in the catalog")
     tasks: tuple[TaskRecipe, ...] = Field(min_length=1, max_length=20, description="one model can learn several")
+    texts: tuple[str, ...] = Field(
+        (),
+        max_length=20,
+        description="scratch, vocabulary: ids or names of datasets of any kind, whose training texts are read before the task, "
+        "beside the task's own",
+    )
 
     @model_validator(mode="after")
-    def _tasks_differ(self) -> "Recipe":
+    def _fits_together(self) -> "Recipe":
         if len({task.name for task in self.tasks}) < len(self.tasks):
             raise ValueError("two tasks have the same name; name each once")
+        if self.texts and self.method not in READING:
+            raise ValueError(f"the method {self.method} reads no texts; leave them out, or use scratch or vocabulary")
         return self
 
     def template(self, task: TaskRecipe) -> str:

@@ -10,16 +10,16 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from app.catalog.catalog import Catalog, ModelVersion
 from app.catalog.digest import recipe_digest
 from app.database.session import Session, transaction
-from app.database.tables import Dataset, TrainingRun
+from app.database.tables import TrainingRun
 from app.datasets.kinds import require_classification
 from app.datasets.store import find_dataset
 from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep, SettingsDep
-from app.errors import Conflict, Unprocessable
+from app.errors import Conflict, InvalidRequest, Unprocessable
 from app.jobs.names import TRAINING_WORKFLOW
 from app.jobs.store import why_waiting
 from app.training import store
 from app.training.estimate import need
-from app.training.recipe import CODE
+from app.training.recipe import CODE, Recipe
 from app.training.room import check_room, memory_without_gpu
 from app.training.schemas import EstimateOut, TrainingEventOut, TrainingRunIn, TrainingRunListOut, TrainingRunOut
 
@@ -38,7 +38,7 @@ async def start_training_run(
     base = _base(body, catalog)
     # Committed before it is queued: a worker may look for the run at once.
     async with transaction(database) as session:
-        recipe = body.recipe(base.id, [dataset.id for dataset in await _datasets(session, body)])
+        recipe = await _recipe(session, body, base)
         if settings.embedded_worker and base.card.engine == "embedded":
             # Only the worker knows what a GPU has free.
             memory = None if body.gpu else memory_without_gpu()
@@ -68,9 +68,9 @@ async def estimate_training_run(
     base = _base(body, catalog)
     if base.card.engine != "embedded":
         raise Unprocessable(f"{base.id} is served elsewhere; only weights on this machine can be trained.", param="base")
-    recipe = body.recipe(base.id, [dataset.id for dataset in await _datasets(session, body)])
-    rows = await store.rows_of(session, recipe)
-    return await asyncio.to_thread(dry_run, recipe, rows, base, settings.data_dir, catalog.versions())
+    recipe = await _recipe(session, body, base)
+    rows, texts = await store.rows_of(session, recipe), await store.texts_of(session, recipe)
+    return await asyncio.to_thread(dry_run, recipe, rows, base, settings.data_dir, catalog.versions(), texts)
 
 
 def _base(body: TrainingRunIn, catalog: Catalog) -> ModelVersion:
@@ -85,12 +85,16 @@ def _base(body: TrainingRunIn, catalog: Catalog) -> ModelVersion:
     return base
 
 
-async def _datasets(session: Session, body: TrainingRunIn) -> list[Dataset]:
-    """Of its tasks. Raises NotFound, InvalidRequest for a kind that cannot be trained on."""
+async def _recipe(session: Session, body: TrainingRunIn, base: ModelVersion) -> Recipe:
+    """Raises NotFound, InvalidRequest for a kind that cannot be trained on or a dataset without training texts."""
     datasets = [await find_dataset(session, task.dataset) for task in body.tasks]
     for dataset in datasets:
         require_classification(dataset, "Training")
-    return datasets
+    texts = [await find_dataset(session, name) for name in body.texts]
+    for dataset in texts:
+        if dataset.sizes is not None and not dataset.sizes["train"]:
+            raise InvalidRequest(f"The dataset {dataset.name!r} has no training texts to read.", param="texts")
+    return body.recipe(base.id, [dataset.id for dataset in datasets], [dataset.id for dataset in texts])
 
 
 async def _out(run: TrainingRun, session: Session) -> TrainingRunOut:

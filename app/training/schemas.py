@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.catalog.cards import Name
 from app.database.tables import TrainingRun
 from app.jobs.names import TRAINING_GPU_QUEUE, TRAINING_QUEUE
-from app.training.recipe import Method, Options, Recipe, TaskRecipe
+from app.training.recipe import READING, Method, Options, Recipe, TaskRecipe
 
 
 class TrainingRunIn(BaseModel):
@@ -21,6 +21,11 @@ class TrainingRunIn(BaseModel):
     base: Annotated[str, Field(min_length=1, max_length=200)] = "general"
     domain: Annotated[str, Field(max_length=200)] = ""
     tasks: list[TaskRecipe] = Field(min_length=1, max_length=20)
+    texts: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        default=[],
+        max_length=20,
+        description="scratch, vocabulary: datasets of any kind, whose training texts are read before the task, beside its own",
+    )
     options: Options = Options()
     gpu: bool = Field(default=False, description="only a worker with a GPU may take it")
 
@@ -28,8 +33,14 @@ class TrainingRunIn(BaseModel):
     def queue(self) -> str:
         return TRAINING_GPU_QUEUE if self.gpu else TRAINING_QUEUE
 
-    def recipe(self, base: str, datasets: list[str]) -> Recipe:
-        """With the base's version and the datasets' ids, one per task, in place of names."""
+    @model_validator(mode="after")
+    def _reads_texts_where_it_can(self) -> Self:
+        if self.texts and self.method not in READING:
+            raise ValueError(f"the method {self.method} reads no texts; leave them out, or use scratch or vocabulary")
+        return self
+
+    def recipe(self, base: str, datasets: list[str], texts: list[str]) -> Recipe:
+        """With the base's version and the datasets' ids, one per task and one per name in `texts`, in place of names."""
         tasks = [task.model_copy(update={"dataset": id}) for task, id in zip(self.tasks, datasets, strict=True)]
         return Recipe(
             name=self.name,
@@ -37,6 +48,7 @@ class TrainingRunIn(BaseModel):
             base=base,
             domain=self.domain,
             tasks=tuple(tasks),
+            texts=tuple(texts),
             **self.options.model_dump(exclude_unset=True),
         )
 

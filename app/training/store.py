@@ -45,6 +45,11 @@ async def rows_of(session: AsyncSession, recipe: Recipe) -> dict[str, dict[str, 
     }
 
 
+async def texts_of(session: AsyncSession, recipe: Recipe) -> list[str]:
+    """The training texts of the datasets that are only read. Raises NotFound."""
+    return [row.text for dataset in recipe.texts for row in await dataset_rows(session, dataset, "train")]
+
+
 async def find_run(session: AsyncSession, run_id: str) -> TrainingRun:
     """Raises NotFound."""
     run = await session.get(TrainingRun, run_id)

@@ -48,7 +48,7 @@ async def make(run_id: str) -> str:
     async with transaction(database) as session:
         run = await store.find_run(session, run_id)
         recipe = Recipe.model_validate(run.recipe)
-        rows = await store.rows_of(session, recipe)
+        rows, texts = await store.rows_of(session, recipe), await store.texts_of(session, recipe)
     base = Catalog([settings.models_dir, settings.made_models_dir]).find(recipe.base)
     work = settings.data_dir / "work"  # by the training's digest: one that failed goes on when it is started again
     stop = Event()
@@ -61,6 +61,7 @@ async def make(run_id: str) -> str:
             base,
             settings.made_models_dir,
             work,
+            texts=texts,
             on_progress=lambda progress: latest.append(asdict(progress)),
             should_stop=stop.is_set,
             power=Power(settings.watts_per_core, settings.watts_per_gpu, settings.price_per_kwh),

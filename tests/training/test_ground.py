@@ -61,6 +61,21 @@ def test_reading_keeps_to_its_share_of_the_minutes(base: ModelVersion, tmp_path:
     assert 1 <= steps < 500 * 200 * 8 / 256 / 4
 
 
+@pytest.mark.parametrize("method", ["scratch", "vocabulary"])
+def test_texts_without_labels_are_read_as_well_and_change_what_is_made(method: str, base: ModelVersion, tmp_path: Path) -> None:
+    claims: Rows = {"claims-type": {"train": rows(90), "validation": rows(30, seed=1)}}
+    policies = [f"subrogation waiver number {i}, subrogation of the reinsurer" for i in range(60)]
+    plain, read = (
+        make_variant(recipe(method, new_tokens=200), claims, base, tmp_path / "made", tmp_path / "work", texts=texts)
+        for texts in ((), policies)
+    )
+    assert (plain.name, read.name) == ("1", "2")  # another training, not the same one found again
+    word = {"scratch": "Ġsubrogation", "vocabulary": "Ġsubrogation"}[method]
+    assert word in AutoTokenizer.from_pretrained(read).get_vocab()
+    assert word not in AutoTokenizer.from_pretrained(plain).get_vocab()
+    assert loss_on(read, policies) < 0.8 * loss_on(plain, policies)
+
+
 def test_a_method_that_takes_the_base_as_it_is_reads_nothing(base: ModelVersion, tmp_path: Path) -> None:
     assert lay_ground(recipe("full"), base, TEXTS, tmp_path, lambda _: None, None) == (base.folder, None)
 

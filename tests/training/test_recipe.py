@@ -43,6 +43,7 @@ def test_a_recipe_loads_from_toml(tmp_path: Path) -> None:
         (('"claims-decision"\ndataset', '"claims-type"\ndataset'), "same name"),
         (('name = "claims"\nmethod', 'name = "../claims"\nmethod'), "name"),
         (("epochs = 3", "epochs ="), "not readable as TOML"),
+        (("epochs = 3", 'epochs = 3\ntexts = ["policies"]'), "the method lora reads no texts"),
     ],
 )
 def test_what_is_wrong_in_a_recipe_is_named(change: tuple[str, str], says: str, tmp_path: Path) -> None:

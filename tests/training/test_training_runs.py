@@ -141,6 +141,26 @@ def test_the_same_training_is_not_done_twice_and_events_tell_how_it_goes(world: 
     assert world.start(options={"epochs": 1.0, "seed": 5})["id"] != run["id"]
 
 
+def test_a_dataset_of_plain_texts_is_read_before_the_task(world: World) -> None:
+    texts = "".join(json.dumps({"text": f"the reinsurer waives subrogation in case {i}"}) + "\n" for i in range(50))
+    given = {"file": ("policies.jsonl", texts.encode())}
+    read = world.client.post("/v1/datasets", files=given, data={"kind": "text"}).json()
+    small = {"hidden": 32, "layers": 1, "heads": 2, "mlp": 32, "vocabulary": 400, "context": 64, "epochs": 1.0}
+    asked = {"name": "made", "method": "scratch", "tasks": [{"name": "desk", "dataset": "desk"}], "options": OPTIONS | small}
+    alone, beside = (
+        world.client.post("/v1/training-runs/estimate", json=asked | more).json()["language_tokens"]
+        for more in ({}, {"texts": ["policies"]})
+    )
+    assert beside > alone > 0
+
+    world.start_worker()
+    done = world.finished(world.start(**asked, texts=["policies"])["id"])
+    assert done["status"] == "succeeded", done["error"]
+    assert done["recipe"]["texts"] == [read["id"]]
+    vocabulary = (world.folder / "var" / "models" / "made" / "1" / "tokenizer.json").read_text()
+    assert "subrogation" in vocabulary
+
+
 def test_a_cancelled_training_stops_and_leaves_no_model(world: World) -> None:
     run = world.start(options={"epochs": 900.0})["id"]
     world.start_worker()
@@ -163,6 +183,8 @@ def test_a_cancelled_training_stops_and_leaves_no_model(world: World) -> None:
         ({"options": {"rank": 0}}, 422, "rank"),
         ({"options": {"epoch": 3}}, 422, "epoch"),
         ({"tasks": []}, 422, "tasks"),
+        ({"method": "full", "texts": ["desk"]}, 422, "the method full reads no texts"),
+        ({"method": "scratch", "texts": ["dosk"]}, 404, "desk"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_it_is_queued(

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from app import __version__
@@ -27,6 +27,7 @@ from app.web.draining import Drain, Draining
 from app.web.errors import install_error_handlers
 from app.web.limits import BodyLimit
 from app.web.metrics import Metrics
+from app.web.query import known_query
 from app.web.routes import router as web
 
 log = structlog.get_logger(__name__)
@@ -57,8 +58,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics()
     app.state.metrics.watch(app.state.engines.load_now)
     app.state.drain = Drain()
-    for router in (web, inference, versions, comparisons, datasets, benchmarks, training):
-        app.include_router(router)
+    app.state.estimating = asyncio.Semaphore(1)  # one at a time: each holds all rows of a training in tokens
+    app.include_router(web)  # probes and scrapers may add to their queries what they like
+    for router in (inference, versions, comparisons, datasets, benchmarks, training):
+        app.include_router(router, dependencies=[Depends(known_query)])
     install_error_handlers(app)
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Draining, drain=app.state.drain)

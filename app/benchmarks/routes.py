@@ -135,7 +135,7 @@ async def get_report(
 async def cancel_run(run: Annotated[Run, Depends(_existing_run)], session: SessionDep, jobs: JobsDep) -> RunOut:
     """Ends a run after the cases in hand; what it answered stays."""
     if not await store.set_status(session, run.id, "cancelled"):
-        raise Conflict(f"Run {run.id} is over already: it {run.status}.")
+        raise Conflict(f"Run {run.id} is over already: {run.status}.")
     await jobs.cancel(run.id)
     await session.refresh(run)
     return RunOut.of(run)

@@ -11,7 +11,7 @@ from app.training.errors import WontFit
 from app.training.estimate import Need, need
 from app.training.full import PROMPT_WEIGHT
 from app.training.recipe import READING, Recipe
-from app.training.room import check_room, free_disk, free_memory
+from app.training.room import check_room, free_disk
 from app.training.schemas import EstimateOut, TaskRowsOut
 
 CHARACTERS = 3  # of a token, at least, in what is only read: near enough for memory
@@ -43,12 +43,14 @@ def dry_run(
     rows_by_task: Mapping[str, Mapping[str, Sequence[Row]]],
     base: ModelVersion,
     data_dir: Path,
+    memory: int | None,
+    *,
     earlier: Sequence[ModelVersion] = (),
     texts: Sequence[str] = (),
 ) -> EstimateOut:
-    """`texts` are read beside the task's own; `earlier` are models whose speed of training is a guess at this one's. Raises
-    Unprocessable for rows that cannot be learned from. Tokens are those of the base's tokenizer, also for methods that make
-    another one."""
+    """`memory` is what is free, bytes, None where that is not known; `texts` are read beside the task's own; `earlier` are
+    models whose speed of training is a guess at this one's. Raises Unprocessable for rows that cannot be learned from. Tokens
+    are those of the base's tokenizer, also for methods that make another one."""
     tokenizer = read_tokenizer(base.folder)
     context = recipe.context if recipe.method == "scratch" else base.card.context
     tasks = encode_tasks(tokenizer, recipe, rows_by_task, context)
@@ -58,7 +60,6 @@ def dry_run(
     if recipe.method in READING:
         beside = sum(map(len, tokenizer([*texts], add_special_tokens=False, verbose=False)["input_ids"])) if texts else 0
         read = ceil(recipe.language_epochs * (beside + sum(len(row.prompt) for task in tasks for row in task.train)))
-    memory = free_memory()
     try:
         check_room(needed, data_dir, memory=memory)
         refused = None

@@ -10,6 +10,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from app.errors import Unprocessable
 from app.training.recipe import Recipe
 
 ALL_LINEAR, EMBEDDINGS = "all-linear", "embeddings"  # words for targets: all linear layers but the output; the input embedding
@@ -20,7 +21,8 @@ LEARNING_RATE = 2.5e-3  # peak; suits a rank of 16 to 64 on a model of a few mil
 
 
 def adapt(model: Any, recipe: Recipe) -> nn.Module:
-    """The model with a fresh adapter, all that is trained; its update starts at zero, so step 0 computes what the base does."""
+    """The model with a fresh adapter, all that is trained; its update starts at zero, so step 0 computes what the base does.
+    Raises Unprocessable for targets that the model does not have."""
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
@@ -28,8 +30,11 @@ def adapt(model: Any, recipe: Recipe) -> nn.Module:
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
         task_type="CAUSAL_LM",
     )
-    with _quietly():
-        adapted: nn.Module = get_peft_model(model, config)
+    try:
+        with _quietly():
+            adapted: nn.Module = get_peft_model(model, config)
+    except ValueError as error:
+        raise Unprocessable(f"{', '.join(recipe.targets)} cannot be adapted: {error}", param="targets") from error
     return adapted
 
 

@@ -26,6 +26,7 @@ from app.training.calibration import calibrate
 from app.training.data import EncodedTask, Plan, Row, encode_tasks
 from app.training.dry_run import need_of, plan_of
 from app.training.energy import USUAL, Meter, Power, energy
+from app.training.errors import TrainingStopped
 from app.training.ground import lay_ground
 from app.training.loop import Outcome, Schedule, ShouldStop, best_weights, seconds_per_step, train
 from app.training.model_card import model_card
@@ -102,6 +103,10 @@ def make_variant(
     workshop.check_room(out_root)
     with said_when_full():
         card, part = workshop.make(digest)
+        if should_stop is not None and should_stop():
+            raise TrainingStopped(
+                "training was stopped before its model had its name; start it again and it goes on from there"
+            )
         version = _put_in_place(card, part, out_root, base)
     shutil.rmtree(work, ignore_errors=True)
     return version

@@ -1,6 +1,7 @@
 """A recipe: everything that decides which weights come out of a training, as data."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -80,6 +81,18 @@ class Options(BaseModel):
     patience: int = Field(0, ge=0, description="stop after so many validations in a row without a better one; 0 never does")
 
 
+def check(method: Method, tasks: Sequence[TaskRecipe], texts: Sequence[str], options: Options) -> None:
+    """Raises ValueError, which says what to change, for parts that do not go together."""
+    if len({task.name for task in tasks}) < len(tasks):
+        raise ValueError("two tasks have the same name; name each once")
+    if texts and method not in READING:
+        raise ValueError(f"the method {method} reads no texts; leave them out, or use scratch or vocabulary")
+    if method == "scratch" and options.hidden % (2 * options.heads):
+        raise ValueError(
+            f"hidden ({options.hidden}) must be a multiple of twice the heads ({options.heads}); change one of them"
+        )
+
+
 class Recipe(Options):
     """A variant to be made: what, from what, for what, and the knobs."""
 
@@ -97,10 +110,7 @@ class Recipe(Options):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Recipe":
-        if len({task.name for task in self.tasks}) < len(self.tasks):
-            raise ValueError("two tasks have the same name; name each once")
-        if self.texts and self.method not in READING:
-            raise ValueError(f"the method {self.method} reads no texts; leave them out, or use scratch or vocabulary")
+        check(self.method, self.tasks, self.texts, self)
         return self
 
     def template(self, task: TaskRecipe) -> str:

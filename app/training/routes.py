@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.catalog.catalog import Catalog, ModelVersion
@@ -39,14 +39,16 @@ async def start_training_run(
     # Committed before it is queued: a worker may look for the run at once.
     async with transaction(database) as session:
         recipe = await _recipe(session, body, base)
-        if settings.embedded_worker and base.card.engine == "embedded":
-            # Only the worker knows what a GPU has free.
-            memory = None if body.gpu else memory_without_gpu()
-            check_room(need(recipe, base), settings.data_dir, memory=memory)
         digest = recipe_digest({"recipe": recipe.model_dump(mode="json"), "base": base.digest, "code": CODE})
         run = next((run for run in await store.same_runs(session, digest) if _still_good(run, catalog)), None)
         if run is None:
+            if settings.embedded_worker and base.card.engine == "embedded":
+                check_room(need(recipe, base), settings.data_dir, memory=_free_memory(body))
             run = await store.create_run(session, recipe, digest, body.queue)
+        elif run.status == "queued" and run.queue != body.queue:
+            raise Conflict(
+                f"This very training waits as {run.id} for a worker of {run.queue!r}; cancel that first.", param="gpu"
+            )
         else:
             response.status_code = status.HTTP_200_OK
     if run.status in store.UNFINISHED:
@@ -58,7 +60,7 @@ async def start_training_run(
 
 @router.post("/estimate")
 async def estimate_training_run(
-    body: TrainingRunIn, settings: SettingsDep, session: SessionDep, catalog: CatalogDep
+    body: TrainingRunIn, request: Request, settings: SettingsDep, database: DatabaseDep, catalog: CatalogDep
 ) -> EstimateOut:
     """What the training would be: rows, those that do not fit the context, tokens, padding, steps, memory, disk. Starts
     nothing."""
@@ -68,9 +70,19 @@ async def estimate_training_run(
     base = _base(body, catalog)
     if base.card.engine != "embedded":
         raise Unprocessable(f"{base.id} is served elsewhere; only weights on this machine can be trained.", param="base")
-    recipe = await _recipe(session, body, base)
-    rows, texts = await store.rows_of(session, recipe), await store.texts_of(session, recipe)
-    return await asyncio.to_thread(dry_run, recipe, rows, base, settings.data_dir, catalog.versions(), texts)
+    async with transaction(database) as session:
+        recipe = await _recipe(session, body, base)
+        rows, texts = await store.rows_of(session, recipe), await store.texts_of(session, recipe)
+    # Outside of the transaction: it takes seconds, and would keep all others from the database.
+    async with request.app.state.estimating:
+        return await asyncio.to_thread(
+            dry_run, recipe, rows, base, settings.data_dir, _free_memory(body), earlier=catalog.versions(), texts=texts
+        )
+
+
+def _free_memory(body: TrainingRunIn) -> int | None:
+    """Bytes; None where only the worker knows, as a GPU has its own."""
+    return None if body.gpu else memory_without_gpu()
 
 
 def _base(body: TrainingRunIn, catalog: Catalog) -> ModelVersion:
@@ -148,7 +160,7 @@ async def stream_training_events(run: RunDep, database: DatabaseDep) -> AsyncIte
 async def cancel_training_run(run: RunDep, session: SessionDep, jobs: JobsDep) -> TrainingRunOut:
     """Ends a run at its next step."""
     if not await store.set_status(session, run.id, "cancelled"):
-        raise Conflict(f"Training run {run.id} is over already: it {run.status}.")
+        raise Conflict(f"Training run {run.id} is over already: {run.status}.")
     await jobs.cancel(run.id)
     await session.refresh(run)
     return TrainingRunOut.of(run)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from app.catalog.cards import Name
 from app.database.tables import TrainingRun
 from app.jobs.names import TRAINING_GPU_QUEUE, TRAINING_QUEUE
-from app.training.recipe import READING, Method, Options, Recipe, TaskRecipe
+from app.training.recipe import Method, Options, Recipe, TaskRecipe, check
 
 
 class TrainingRunIn(BaseModel):
@@ -34,9 +34,8 @@ class TrainingRunIn(BaseModel):
         return TRAINING_GPU_QUEUE if self.gpu else TRAINING_QUEUE
 
     @model_validator(mode="after")
-    def _reads_texts_where_it_can(self) -> Self:
-        if self.texts and self.method not in READING:
-            raise ValueError(f"the method {self.method} reads no texts; leave them out, or use scratch or vocabulary")
+    def _fits_together(self) -> Self:
+        check(self.method, self.tasks, self.texts, self.options)
         return self
 
     def recipe(self, base: str, datasets: list[str], texts: list[str]) -> Recipe:

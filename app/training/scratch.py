@@ -15,11 +15,6 @@ def begin(recipe: Recipe, texts: Sequence[str]) -> tuple[PreTrainedTokenizerFast
     """Random weights and a tokenizer that is learned from `texts`. Raises Unprocessable."""
     if recipe.vocabulary <= BYTES:
         raise Unprocessable(f"a vocabulary of {recipe.vocabulary} holds no words; give it more than {BYTES}", param="options")
-    if recipe.hidden % (2 * recipe.heads):
-        raise Unprocessable(
-            f"hidden ({recipe.hidden}) must be a multiple of twice the heads ({recipe.heads}); change one of them",
-            param="options",
-        )
     tokenizer = new_tokenizer(texts, recipe.vocabulary, recipe.context)
     model = new_llama(
         tokenizer, seed=recipe.seed, hidden=recipe.hidden, layers=recipe.layers, heads=recipe.heads, mlp=recipe.mlp

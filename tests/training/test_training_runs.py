@@ -183,6 +183,8 @@ def test_a_cancelled_training_stops_and_leaves_no_model(world: World) -> None:
         ({"options": {"rank": 0}}, 422, "rank"),
         ({"options": {"epoch": 3}}, 422, "epoch"),
         ({"tasks": []}, 422, "tasks"),
+        ({"tasks": [{"name": "desk", "dataset": "desk"}] * 2}, 422, "two tasks have the same name"),
+        ({"method": "scratch", "options": {"hidden": 192, "heads": 7}}, 422, "hidden (192) must be a multiple of twice"),
         ({"method": "full", "texts": ["desk"]}, 422, "the method full reads no texts"),
         ({"method": "scratch", "texts": ["dosk"]}, 404, "desk"),
     ],

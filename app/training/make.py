@@ -1,10 +1,13 @@
 """Makes a variant from a recipe and rows: race if asked, train, choose the best weights, write them whole, the card last."""
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
@@ -39,6 +42,7 @@ RACE_STEPS = 40  # at least, of each method: fewer tell nothing
 RACE_SHARE = 0.1  # of the epochs, for each method
 RACE_CASES, STEP_CASES, FINAL_CASES = 200, 200, 1000  # validation rows scored, per task
 SPEED_STEPS, SPEED_CASES = 5, 60  # timed to fit a training into its minutes
+LOCK_POLL_S = 0.5  # between two looks whether the same training is over elsewhere
 SCORING_SHARE = 0.4  # of the minutes, for validations: where they would take more there are fewer
 
 Rows = Mapping[str, Mapping[str, Sequence[Row]]]  # task -> split -> (text, label)
@@ -99,17 +103,45 @@ def make_variant(
         raise SetupError(
             f"{error.filename} cannot be written ({error.strerror}); set VERSUS_DATA_DIR to a folder that can"
         ) from error
-    workshop = _Workshop(recipe, rows_by_task, base, work, texts, on_progress, should_stop, power)
-    workshop.check_room(out_root)
-    with said_when_full():
+    with _alone(work, should_stop), said_when_full():
+        made = find_made(out_root, recipe.name, digest)
+        if made is not None:
+            return made
+        workshop = _Workshop(recipe, rows_by_task, base, work, texts, on_progress, should_stop, power)
+        workshop.check_room(out_root)
         card, part = workshop.make(digest)
         if should_stop is not None and should_stop():
             raise TrainingStopped(
                 "training was stopped before its model had its name; start it again and it goes on from there"
             )
         version = _put_in_place(card, part, out_root, base)
-    shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
     return version
+
+
+@contextmanager
+def _alone(work: Path, should_stop: ShouldStop | None) -> Iterator[None]:
+    """Two workers of one data folder never write the same checkpoints: the second waits, and finds what the first made.
+
+    Raises TrainingStopped when asked to stop meanwhile."""
+    path = work.with_name(f"{work.name}.lock")
+    while True:
+        with path.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # The one before may have removed the file between our opening and locking it.
+                held = path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino
+            except BlockingIOError:
+                held = False
+            if held:
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return
+        if should_stop is not None and should_stop():
+            raise TrainingStopped("training was stopped while the same one went on elsewhere; start it again if it is wanted")
+        time.sleep(LOCK_POLL_S)
 
 
 class _Workshop:
@@ -121,10 +153,10 @@ class _Workshop:
         rows_by_task: Rows,
         base: ModelVersion,
         work: Path,
-        texts: Sequence[str],
-        on_progress: OnProgress | None,
-        should_stop: ShouldStop | None,
-        power: Power,
+        texts: Sequence[str] = (),
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+        power: Power = USUAL,
     ) -> None:
         if base.card.method == "lora":
             raise Unprocessable(

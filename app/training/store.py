@@ -52,7 +52,7 @@ async def texts_of(session: AsyncSession, recipe: Recipe) -> list[str]:
 
 async def find_run(session: AsyncSession, run_id: str) -> TrainingRun:
     """Raises NotFound."""
-    run = await session.get(TrainingRun, run_id)
+    run = await session.get(TrainingRun, run_id) if run_id.isprintable() else None  # PostgreSQL refuses to look for a NUL
     if run is None:
         raise NotFound(f"There is no training run {run_id!r}. GET /v1/training-runs lists all.")
     return run
@@ -68,7 +68,7 @@ async def list_runs(session: AsyncSession, *, cursor: str | None, limit: int) ->
     """Newest first, and the cursor of the next page. Raises InvalidRequest for a cursor that is none."""
     query = select(TrainingRun).order_by(TrainingRun.id.desc()).limit(limit + 1)  # ids made later sort later
     if cursor is not None:
-        if await session.get(TrainingRun, cursor) is None:
+        if not cursor.isprintable() or await session.get(TrainingRun, cursor) is None:
             raise InvalidRequest("The cursor is not one that this list returned; leave it out to start.", param="cursor")
         query = query.where(TrainingRun.id < cursor)
     found = list(await session.scalars(query))

@@ -5,13 +5,16 @@ import os
 import subprocess
 import sys
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
 from app.catalog.catalog import ModelVersion
 from app.cli import train as cli
-from app.training import make, room
+from app.training import dry_run, make, room, routes
 from app.training.errors import WontFit
 from app.training.estimate import Need, need, read_shape
 from app.training.make import Rows, make_variant
@@ -148,6 +151,58 @@ def test_a_run_that_will_not_fit_is_refused_at_the_door(world: World, monkeypatc
     assert "of disk" in refused.json()["error"]["message"]
     assert world.client.get("/v1/training-runs").json()["data"] == []
     assert world.client.post("/v1/training-runs/estimate", json=body).json()["refused"].startswith("The training needs about")
+
+
+def test_what_waits_or_runs_already_is_found_again_though_it_leaves_no_room_for_another(
+    world: World,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = {"name": "claims", "method": "lora", "tasks": [{"name": "desk", "dataset": "desk"}], "options": OPTIONS}
+    first = world.client.post("/v1/training-runs", json=body)
+    monkeypatch.setattr(routes, "memory_without_gpu", lambda: 1000)
+    again = world.client.post("/v1/training-runs", json=body)
+    assert (first.status_code, again.status_code, again.json()["id"]) == (202, 200, first.json()["id"])
+    # It waits for any worker; the same for a GPU alone would be another queue.
+    moved = world.client.post("/v1/training-runs", json=body | {"gpu": True})
+    assert moved.status_code == 409
+    assert f"waits as {first.json()['id']} for a worker of 'training'" in moved.json()["error"]["message"]
+
+
+def test_only_the_worker_knows_the_memory_of_a_gpu(
+    world: World,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(routes, "memory_without_gpu", lambda: 1000)
+    body = {"name": "claims", "method": "full", "tasks": [{"name": "desk", "dataset": "desk"}], "options": OPTIONS}
+    refused, taken = (
+        world.client.post("/v1/training-runs/estimate", json=body | more).json()["refused"] for more in ({}, {"gpu": True})
+    )
+    assert refused.startswith("The training needs about")
+    assert taken is None
+
+
+def test_others_reach_the_database_while_an_estimate_is_made(
+    world: World,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, go_on = Event(), Event()
+    real = dry_run.dry_run
+
+    def slow(*given: Any, **more: Any) -> Any:
+        begun.set()
+        assert go_on.wait(30)
+        return real(*given, **more)
+
+    monkeypatch.setattr(dry_run, "dry_run", slow)
+    body = {"name": "claims", "tasks": [{"name": "desk", "dataset": "desk"}], "options": OPTIONS}
+    with ThreadPoolExecutor(1) as beside:
+        estimate = beside.submit(world.client.post, "/v1/training-runs/estimate", json=body)
+        try:
+            assert begun.wait(30)
+            assert world.client.post("/v1/training-runs", json=body).status_code == 202  # a write, not just a read
+        finally:
+            go_on.set()
+        assert estimate.result().status_code == 200
 
 
 def test_a_base_that_does_not_exist_is_told_at_once(world: World) -> None:  # noqa: F811

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -279,6 +280,50 @@ def test_a_disk_that_fills_up_in_mid_checkpoint_fails_with_the_reason_and_goes_o
     assert steps[0] > 1  # it went on
 
 
+def test_a_training_stopped_after_its_last_step_leaves_no_model_and_is_finished_when_asked_again(
+    base: ModelVersion, claims: Rows, tmp_path: Path
+) -> None:
+    stages: list[str] = []
+    with pytest.raises(TrainingStopped, match="before its model had its name"):
+        make_variant(
+            recipe("lora"),
+            claims,
+            base,
+            tmp_path / "made",
+            tmp_path / "work",
+            on_progress=lambda progress: stages.append(progress.stage),
+            should_stop=lambda: "measure" in stages,
+        )
+    assert not list((tmp_path / "made").glob("claims/*"))
+    steps: list[int] = []
+    folder = make_variant(
+        recipe("lora"), claims, base, tmp_path / "made", tmp_path / "work", on_progress=lambda one: steps.append(one.step)
+    )
+    assert folder.name == "1"
+    assert len(set(steps)) <= 1  # nothing was trained anew
+
+
+def test_targets_that_the_model_does_not_have_are_named(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
+    with pytest.raises(Unprocessable, match="nowhere cannot be adapted"):
+        make_variant(recipe("lora", targets=("nowhere",)), claims, base, tmp_path / "made", tmp_path / "work")
+
+
+def test_the_same_training_on_two_workers_is_done_once(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
+    begun: list[Progress] = []
+    with ThreadPoolExecutor(2) as workers:
+        folders = [
+            *workers.map(
+                lambda _: make_variant(
+                    recipe("lora"), claims, base, tmp_path / "made", tmp_path / "work", on_progress=begun.append
+                ),
+                range(2),
+            )
+        ]
+    assert [folder.name for folder in folders] == ["1", "1"]
+    assert len({one.step for one in begun if one.stage == "train"}) == len([one for one in begun if one.stage == "train"])
+    assert not list((tmp_path / "work").iterdir())
+
+
 def test_two_trainings_of_one_name_at_once_end_as_two_versions(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
     # Two processes, each with another seed.
     script = (
@@ -357,7 +402,7 @@ def test_few_validation_rows_leave_the_minutes_to_the_training(
     """What scoring them takes is reckoned by how many there are, not by how many there could be."""
     monkeypatch.setattr(make._Workshop, "_macro_f1", lambda self, model, cases: time.sleep(0.2) or 0.5)
     few = {name: {**splits, "validation": splits["validation"][:6]} for name, splits in claims.items()}
-    workshop = make._Workshop(recipe("full"), few, base, tmp_path, None, None)
+    workshop = make._Workshop(recipe("full"), few, base, tmp_path)
     assert workshop._seconds_of_scoring(recipe("full")) < 2 * 0.2 * 2  # validations, each as long as the one timed
 
 
@@ -365,7 +410,7 @@ def test_validations_that_would_eat_the_minutes_are_fewer(
     base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(make._Workshop, "_macro_f1", lambda self, model, cases: time.sleep(0.2) or 0.5)
-    workshop = make._Workshop(recipe("full", validations=50, minutes=2.0 / 60), claims, base, tmp_path, None, None)
+    workshop = make._Workshop(recipe("full", validations=50, minutes=2.0 / 60), claims, base, tmp_path)
     fitted = workshop._fit_to_minutes()
     assert 1 <= fitted.validations <= 4  # 0.4 of 2 s
     assert workshop._fit_to_minutes() == fitted  # as a resumed training finds it

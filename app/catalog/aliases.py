@@ -16,7 +16,8 @@ from typing import Literal
 
 from app.errors import SetupError
 
-ALIASES = "aliases.json"  # in the folder of made models
+ALIASES = ".aliases.json"  # in the folder of made models, where no model's folder begins with a dot
+FORMER = "aliases.json"  # its name before, which a model may have; read where there is no other, renamed at the next decision
 
 Action = Literal["set", "rollback", "remove"]
 
@@ -36,14 +37,24 @@ class Decision:
 def read_decisions(root: Path) -> list[Decision]:
     """Oldest first; none where there is no file. Raises SetupError for a file that is not one of ours."""
     try:
-        entries = json.loads((root / ALIASES).read_text(encoding="utf-8"))["decisions"]
-        return [Decision(**entry) for entry in entries]
-    except FileNotFoundError:
-        return []
+        text = _text(root)
+        return [] if text is None else [Decision(**entry) for entry in json.loads(text)["decisions"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SetupError(
             f"{ALIASES} in the folder of made models cannot be read ({error}); restore it, or remove it to have none."
         ) from error
+
+
+def _text(root: Path) -> str | None:
+    # The new name again at last: it may have been renamed between the two looks.
+    for name in (ALIASES, FORMER, ALIASES):
+        if name == FORMER and (root / name).is_dir():  # a model's
+            continue
+        try:
+            return (root / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            continue
+    return None
 
 
 def current(decisions: Iterable[Decision]) -> dict[str, str]:
@@ -91,11 +102,20 @@ def deciding(root: Path) -> Iterator[list[Decision]]:
     """What was decided so far; no other process decides meanwhile. Raises SetupError."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        lock = (root / f".{ALIASES}.lock").open("w")
+        lock = (root / f"{ALIASES}.lock").open("w")
     except OSError as error:
         raise SetupError(
             f"The folder of made models cannot be written ({error.strerror}); set VERSUS_DATA_DIR to one that can."
         ) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        _rename_former(root)
         yield read_decisions(root)
+
+
+def _rename_former(root: Path) -> None:
+    if (root / FORMER).is_file() and not (root / ALIASES).exists():
+        try:
+            (root / FORMER).rename(root / ALIASES)
+        except OSError as error:
+            raise SetupError(f"{FORMER} cannot be renamed {ALIASES} ({error.strerror}); nothing was changed.") from error

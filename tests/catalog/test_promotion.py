@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.catalog.aliases import ALIASES, read_decisions
+from app.catalog.aliases import ALIASES, FORMER, read_decisions
 from app.catalog.catalog import Catalog
 from app.catalog.promotion import promote, remove_alias, roll_back, set_alias
 from app.errors import Conflict, NotFound, Unavailable, UnknownModel, Unprocessable
@@ -158,6 +158,25 @@ def test_a_damaged_file_is_told_and_what_was_known_stays(root: Path, catalog: Ca
     (reason,) = catalog.broken.values()
     assert "aliases.json in the folder of made models cannot be read" in reason
     assert str(root) not in reason
+
+
+def test_a_model_may_be_called_as_the_file_of_aliases_was(root: Path, catalog: Catalog) -> None:
+    make_fake(root / FORMER, "1", kind="custom", method="full")
+    card = root / FORMER / "1" / "card.toml"
+    card.write_text(card.read_text().replace('name = "1"', f'name = "{FORMER}"'))
+    promote(catalog, root, "claims@1", "ada")
+    assert catalog.find("claims").id == "claims@1"
+    assert catalog.find(FORMER).id == f"{FORMER}@1"
+    assert catalog.broken == {}
+
+
+def test_a_file_under_the_former_name_is_read_and_renamed_at_the_next_decision(root: Path, catalog: Catalog) -> None:
+    promote(catalog, root, "claims@1", "ada")
+    (root / ALIASES).rename(root / FORMER)
+    assert Catalog([root]).find("claims").id == catalog.find("claims").id == "claims@1"
+    promote(catalog, root, "claims@2", "bob")
+    assert [one.by for one in read_decisions(root)] == ["ada", "bob"]
+    assert not (root / FORMER).exists()
 
 
 def test_decisions_of_many_at_once_are_all_kept_and_a_reader_never_sees_half_a_file(root: Path, catalog: Catalog) -> None:

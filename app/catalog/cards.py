@@ -127,6 +127,8 @@ def read_card(path: Path) -> Card:
     """Raises SetupError that names the file and the field."""
     try:
         return Card.model_validate(tomllib.loads(path.read_text()))
+    except OSError as error:
+        raise SetupError(f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SetupError(f"{path} is not readable as TOML: {error}") from error
     except ValidationError as error:

@@ -180,13 +180,14 @@ def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str], 
                 remote = card.remote
                 own = remote_digest(remote.url, remote.model) if remote else None
                 digest = own or model_digest(folder, base.digest if base else None)
+                size = weight_bytes(folder)
             except OSError as error:
                 problem = str(error)
         if problem is not None:
             broken[folder / CARD_FILE] = f"{folder / CARD_FILE}: {problem}"
             unservable |= {card.name: problem, card.id: problem}  # without the path: callers read it
             continue
-        versions[card.id] = ModelVersion(card, folder, digest, weight_bytes(folder), base)
+        versions[card.id] = ModelVersion(card, folder, digest, size, base)
     return versions, broken, unservable
 
 

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from starlette.testclient import TestClient
 
 from app.catalog.cards import CARD_FILE, read_card, write_card
 from app.catalog.catalog import Catalog
+from app.catalog.shelf import take_away
 from app.database.base import now
 from app.database.migrations import upgrade
 from app.database.session import connect, transaction
 from app.database.tables import Run, TrainingRun
+from app.engines import removal
 from app.main import create_app
 from app.settings import Settings
 from tests.fakes import SlowEngine, make_fake, serve_with
@@ -223,6 +226,52 @@ def test_a_version_that_cannot_be_served_can_be_deleted(client: TestClient, made
     assert client.get("/v1/models/claims@2").status_code == 503
     assert client.delete("/v1/models/claims@2").status_code == 200
     assert listed(client) == ["general@1", "claims@1", "tickets@1"]
+
+
+def test_a_version_whose_card_cannot_be_read_can_be_deleted(client: TestClient, made: Path, tmp_path: Path) -> None:
+    (made / "claims" / "2" / CARD_FILE).write_text("name =")
+    (tmp_path / "data" / "models" / "7").mkdir()
+    (tmp_path / "data" / "models" / "7" / CARD_FILE).write_text("name =")  # in no name's folder
+    put(made, "misplaced", 3).parent.rename(made / "moved")
+    (made / "moved" / "3" / "model.safetensors").unlink()
+    assert client.get("/v1/models/claims@2").status_code == 404
+    for other in ("models@7", "@7", ".@7", "claims@02", "moved@3"):
+        assert client.delete(f"/v1/models/{other}").status_code == 404, other
+    assert client.delete("/v1/models/claims@2").status_code == 200
+    assert client.delete("/v1/models/claims@2").status_code == 404
+    assert sorted(folder.name for folder in made.glob("[!.]*")) == ["7", "claims", "moved", "tickets"]
+    assert [folder.name for folder in (made / "claims").glob("[!.]*")] == ["1"]
+
+
+def test_a_name_decided_while_its_version_is_deleted_does_not_dangle(
+    client: TestClient, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deciding = Thread(target=client.put, args=("/v1/aliases/production",), kwargs={"json": {"target": "claims@1"}})
+
+    def meanwhile(*args: Any) -> None:
+        deciding.start()
+        deciding.join(0.5)
+        take_away(*args)
+
+    monkeypatch.setattr(removal, "take_away", meanwhile)
+    assert client.delete("/v1/models/claims@1").status_code == 200
+    deciding.join()
+    assert client.get("/v1/aliases").json()["data"] == []
+
+
+@pytest.mark.parametrize("step", ["work_with", "_users"])
+def test_what_another_deletion_took_meanwhile_is_not_there(
+    client: TestClient, made: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    real = getattr(removal, step)
+
+    def meanwhile(*args: Any) -> Any:
+        take_away(made / "claims" / "2", 2, made)
+        return real(*args)
+
+    monkeypatch.setattr(removal, step, meanwhile)
+    second = client.delete("/v1/models/claims@2")
+    assert (second.status_code, second.json()["error"]["code"]) == (404, "model_not_found")
 
 
 def test_a_folder_that_cannot_be_renamed_stays_whole_and_is_told(

@@ -127,7 +127,7 @@ def tensor_shapes(path: Path) -> dict[str, Shape]:
                 raise ValueError(f"{name} is not whole")
     except FileNotFoundError:
         raise BadAdapter(f"{path.name} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise BadAdapter(f"{path.name} cannot be read ({error}); copy it anew") from error
     return shapes
 
@@ -151,12 +151,18 @@ def _config(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadAdapter(f"{CONFIG} is missing") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadAdapter(f"{CONFIG} cannot be read ({error})") from error
     if not isinstance(config, dict) or config.get("peft_type") != "LORA":
         raise BadAdapter(f"{CONFIG} describes no LoRA adapter")
     if not isinstance(config.get("r"), int) or not isinstance(config.get("lora_alpha"), int | float):
         raise BadAdapter(f"{CONFIG} names no rank r and lora_alpha")
+    for key, own in (("rank_pattern", config["r"]), ("alpha_pattern", config["lora_alpha"])):
+        patterns = config.get(key) or {}
+        if not isinstance(patterns, dict) or not all(isinstance(value, int | float) for value in patterns.values()):
+            raise BadAdapter(f"{CONFIG}: {key} is no table of numbers")
+        if key == "rank_pattern" and min(own, *patterns.values(), own) < 1:
+            raise BadAdapter(f"{CONFIG} names a rank below 1")
     if config.get("bias", "none") != "none":
         raise BadAdapter("it trains biases (bias), which other variants share; serve it as a full model")
     init = config.get("init_lora_weights")
@@ -171,6 +177,9 @@ def _config(folder: Path) -> dict[str, Any]:
 def _by_pattern(name: str, patterns: Mapping[str, Any] | None, default: Any) -> Any:
     """As PEFT looks them up: the first pattern that matches the end of the layer's name."""
     for pattern, value in (patterns or {}).items():
-        if re.match(rf"(.*\.)?({pattern})$", name):
-            return value
+        try:
+            if re.match(rf"(.*\.)?({pattern})$", name):
+                return value
+        except re.error as error:
+            raise BadAdapter(f"{CONFIG}: {pattern!r} is no pattern of layers ({error})") from error
     return default

@@ -118,11 +118,12 @@ def _weight_names(source: Path) -> list[str]:
             return [name]
     if not (source / INDEX).is_file():
         return []
-    names = {*_json(source / INDEX).get("weight_map", {}).values()}
+    mapped = _json(source / INDEX).get("weight_map")
+    names = [*mapped.values()] if isinstance(mapped, dict) else []
     plain = all(isinstance(name, str) and name.endswith(".safetensors") and Path(name).name == name for name in names)
     if not names or not plain:
         raise Unprocessable(f"{INDEX} of {source.name} does not name safetensors files of that folder; nothing was imported.")
-    return sorted(names)
+    return sorted({*names})
 
 
 def _is_adapter(source: Path) -> bool:
@@ -132,9 +133,7 @@ def _is_adapter(source: Path) -> bool:
 def _base_of(source: Path, named: str | None, catalog: Catalog) -> ModelVersion:
     """The version that an adapter stands on: as told, as its card says, or as PEFT's configuration calls it."""
     told = _own_card(source)
-    guesses: list[str | None] = (
-        [named] if named else [told.parent if told else None, _json(source / CONFIG).get("base_model_name_or_path")]
-    )
+    guesses = [named] if named else [told.parent if told else None, _named_base(source)]
     known = {version.id for version in catalog.versions()} | {version.name for version in catalog.versions()}
     found = named or next((guess for guess in guesses if guess in known), None)
     if found is None:
@@ -152,6 +151,16 @@ def _base_of(source: Path, named: str | None, catalog: Catalog) -> ModelVersion:
             param="base",
         )
     return base
+
+
+def _named_base(source: Path) -> str | None:
+    found = _json(source / CONFIG).get("base_model_name_or_path")
+    if found is not None and not isinstance(found, str):
+        raise Unprocessable(
+            f"{CONFIG} of {source.name}: base_model_name_or_path is no text; mend it, or name the base with --base.",
+            param="base",
+        )
+    return found
 
 
 def _card(
@@ -179,6 +188,10 @@ def _card(
     for path in weights:
         shapes |= tensor_shapes(path)
     own = sum(prod(shape) for shape in shapes.values())
+    if own < 1:
+        raise Unprocessable(
+            f"{source.name}: {', '.join(path.name for path in weights)} holds no numbers; nothing was imported."
+        )
     lineage = stands_on or (catalog.find(base) if base else None)
     parent = lineage.id if lineage else told.parent if told else None
     digest = lineage.digest if lineage else told.parent_digest if told else None
@@ -213,14 +226,22 @@ def _context(source: Path, stands_on: ModelVersion | None, told: Card | None, wa
         config = _json(source / MODEL_CONFIG)
         nested = config.get("text_config")
         text = nested if isinstance(nested, dict) else config
-        most = next((value for key in LONGEST if isinstance(value := text.get(key), int) and value > 0), None)
-        window = text.get("sliding_window")
-        if most and isinstance(window, int) and text.get("use_sliding_window", True):
+        most = next((tokens for key in LONGEST if (tokens := _tokens(text, key))), None)
+        window = _tokens(text, "sliding_window")
+        if most and window and text.get("use_sliding_window", True):
             most = min(most, window)
     if wanted and most and wanted > most:
         raise Unprocessable(f"The model reads at most {most:,} tokens; lower --context.", param="context")
     known = min(told.context, most or told.context) if told else most
     return wanted or known or DEFAULT_CONTEXT
+
+
+def _tokens(config: dict[str, Any], key: str) -> int | None:
+    """None where it tells none, or nothing above 0."""
+    value = config.get(key)
+    if value is not None and type(value) is not int:  # true is an int too
+        raise Unprocessable(f"{MODEL_CONFIG}: {key} is {json.dumps(value)[:40]}, no number of tokens; nothing was imported.")
+    return value if value and value > 0 else None
 
 
 def _refuse_broken(version: ModelVersion, try_out: Callable[[ModelVersion], None]) -> None:
@@ -248,11 +269,15 @@ def _own_card(source: Path) -> Card | None:
 def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Unprocessable(f"{path.name} cannot be read ({error}); nothing was imported.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise Unprocessable(f"{path.name} cannot be read ({_why(error)}); nothing was imported.") from error
     if not isinstance(found, dict):
         raise Unprocessable(f"{path.name} holds no JSON object; nothing was imported.")
     return found
+
+
+def _why(error: Exception) -> str | None:
+    return error.strerror if isinstance(error, OSError) else str(error)  # without the path
 
 
 def _check_room(files: list[Path], root: Path) -> None:

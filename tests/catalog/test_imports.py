@@ -191,6 +191,30 @@ def index_that_leads_out(folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "../stolen.safetensors"}}))
 
 
+def index_of(weight_map: object) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        (folder / "model.safetensors").unlink()
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+    return write
+
+
+def configured(file: str, **values: object) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        (folder / CARD_FILE).unlink()
+        (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | values))
+
+    return write
+
+
+def nested(file: str) -> Callable[[Path], int]:
+    return lambda folder: (folder / file).write_text("[" * 200_000)
+
+
+def without_tensors(folder: Path) -> None:
+    save_file({}, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def only_a_pickle(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     pickled(folder, "pytorch_model.bin")
@@ -213,6 +237,22 @@ def a_pickle_by_another_name(folder: Path) -> None:
         ("general", lambda folder: (folder / "tokenizer.json").write_text("{"), "tokenizer"),
         ("general", lambda folder: (folder / CARD_FILE).write_text("name ="), "not readable as TOML"),
         ("general", index_that_leads_out, "does not name safetensors files of that folder"),
+        ("general", index_of(["model.safetensors"]), "does not name safetensors files of that folder"),
+        ("general", index_of(None), "does not name safetensors files of that folder"),
+        ("general", index_of({"a": ["model.safetensors"]}), "does not name safetensors files of that folder"),
+        ("general", without_tensors, "model.safetensors holds no numbers"),
+        ("general", nested("config.json"), "config.json cannot be read"),
+        ("general", configured("config.json", max_position_embeddings=True), "max_position_embeddings is true, no number of"),
+        ("general", configured("config.json", max_position_embeddings=[9]), "max_position_embeddings is [9], no number of"),
+        ("general", configured("config.json", sliding_window=True), "sliding_window is true, no number of tokens"),
+        ("claims", configured(CONFIG, base_model_name_or_path=["general"]), "base_model_name_or_path is no text"),
+        ("claims", nested(CONFIG), "adapter_config.json cannot be read"),
+        (
+            "claims",
+            configured(CONFIG, base_model_name_or_path="general", rank_pattern=[1]),
+            "rank_pattern is no table of numbers",
+        ),
+        ("claims", configured(CONFIG, base_model_name_or_path="general", rank_pattern={"(": 4}), "is no pattern of layers"),
         ("general", shutil.rmtree, "is no folder"),
         ("claims", lambda folder: cut(folder / WEIGHTS), "is not whole"),
         ("claims", lambda folder: with_nan(folder, WEIGHTS), "not finite"),

@@ -160,5 +160,5 @@ def _more_ends(model: ModelVersion) -> frozenset[int]:
     """Tokens that the model's makers list as ends of a text beside the tokenizer's own."""
     try:
         return listed_ends(model.folder)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Unavailable(f"generation_config.json of {model.id} cannot be read: {told(error, model.folder)}.") from error

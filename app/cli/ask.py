@@ -44,6 +44,8 @@ def classify(
     from rich.console import Console
     from rich.table import Table
 
+    from app.cli.progress import add_row
+
     asked = {"scoring": scoring, "probabilities": not best}
     body = {"models": _names(models), "input": _text(text), **asked, **_choice(labels, task)}
     answer = _post(url, "/v1/classify", body)
@@ -57,8 +59,8 @@ def classify(
         else:
             likely = result["probabilities"][result["label"]]
             numbers = (f"{likely:.3f}", f"{result['margin']:.3f}", f"{result['label_mass']:.3f}")
-        table.add_row(
-            f"{result['model']}@{result['version']}", result["label"], *numbers, f"{result['timing']['total_ms']:.0f}"
+        add_row(
+            table, f"{result['model']}@{result['version']}", result["label"], *numbers, f"{result['timing']['total_ms']:.0f}"
         )
     Console(markup=False).print(table)
 
@@ -89,6 +91,8 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
+    from app.cli.progress import add_row
+
     if task or labels:
         body = {"models": _names(models), "input": _text(text), **_choice(labels, task)}
     else:
@@ -102,7 +106,7 @@ def compare(
     for output in answer["outputs"]:
         said = output["error"]["message"] if output["error"] else output["label"] or output["text"]
         time = "" if output["error"] else f"{output['timing']['total_ms']:.0f}"
-        table.add_row(output["model"], said, time)
+        add_row(table, output["model"], said, time)
     console = Console(markup=False)
     console.print(table)
     console.print(f"Logged as {answer['id']}.", highlight=False)

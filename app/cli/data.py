@@ -132,12 +132,12 @@ def list_datasets(limit: Annotated[int, typer.Option(min=1, help="At most so man
     from rich.console import Console
     from rich.table import Column, Table
 
-    from app.cli.progress import print_table
+    from app.cli.progress import add_row, print_table
 
     table = Table("dataset", "version", "kind", "rows", "labels", "split", Column("id", no_wrap=True))
     for dataset in datasets:
         split, labels = str(dataset.split.get("strategy", "")), str(len(dataset.labels) or "")
-        table.add_row(dataset.name, str(dataset.version), dataset.kind, f"{dataset.rows:,}", labels, split, dataset.id)
+        add_row(table, dataset.name, str(dataset.version), dataset.kind, f"{dataset.rows:,}", labels, split, dataset.id)
     print_table(table, Console())
 
 

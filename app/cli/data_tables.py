@@ -6,9 +6,8 @@ from collections.abc import Sequence
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from app.cli.progress import print_table
+from app.cli.progress import add_row, print_table
 from app.datasets.schemas import ContentOut, DatasetRowOut, PreviewOut, ReportOut
 
 SHOWN_CHARS = 100
@@ -26,7 +25,7 @@ def print_preview(preview: PreviewOut) -> None:
         choice = chosen.get(column.name)
         role = "" if choice is None else choice.role if choice.named else f"{choice.role} (confidence {choice.confidence:.2f})"
         numbers = (f"{column.empty:,}", f"{column.distinct:,}", f"{column.mean_chars:,.0f}")
-        _add(table, column.name, column.looks, *numbers, _short("; ".join(column.examples)), role)
+        add_row(table, column.name, column.looks, *numbers, _short("; ".join(column.examples)), role)
     print_table(table, Console())
     if preview.dataset is not None:
         print_content(preview.dataset)
@@ -40,12 +39,12 @@ def print_content(content: ContentOut) -> None:
         _print_report(content.report)
     table = Table("label" if content.labels else "", *content.sizes)
     for label in content.labels[:SHOWN_LABELS]:
-        _add(table, label, *(f"{content.counts[split].get(label, 0):,}" for split in content.sizes))
+        add_row(table, label, *(f"{content.counts[split].get(label, 0):,}" for split in content.sizes))
     if more := content.labels[SHOWN_LABELS:]:
         left = (sum(content.counts[split].get(label, 0) for label in more) for split in content.sizes)
-        _add(table, f"{len(more):,} more labels", *(f"{count:,}" for count in left))
+        add_row(table, f"{len(more):,} more labels", *(f"{count:,}" for count in left))
     table.add_section()
-    _add(table, "all", *(f"{size:,}" for size in content.sizes.values()))
+    add_row(table, "all", *(f"{size:,}" for size in content.sizes.values()))
     print_table(table, Console())
 
 
@@ -57,7 +56,7 @@ def print_rows(rows: Sequence[DatasetRowOut]) -> None:
     for row in rows:
         beside = getattr(row, name) if name else None
         shown = beside if isinstance(beside, str) else json.dumps(beside, ensure_ascii=False)
-        _add(table, str(row.position), row.split, _short(row.text), *([_short(shown)] if name else []))
+        add_row(table, str(row.position), row.split, _short(row.text), *([_short(shown)] if name else []))
     print_table(table, Console())
 
 
@@ -89,8 +88,3 @@ def _print_report(report: ReportOut) -> None:
 def _short(text: str) -> str:
     shown = " ".join(text.split())
     return shown if len(shown) <= SHOWN_CHARS else f"{shown[: SHOWN_CHARS - 1]}…"
-
-
-def _add(table: Table, *cells: str) -> None:
-    """Cells as they are: brackets in a text are no markup."""
-    table.add_row(*map(Text, cells))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.progress import fail, training_bar
+from app.cli.progress import add_row, fail, training_bar
 from app.errors import VersusError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def list_models(
             card = version.card
             tasks = ", ".join(task.name for task in card.tasks)
             size = f"{version.bytes / 2**20:.1f} MiB"
-            table.add_row(version.id, card.kind, card.method, card.parent, tasks, f"{card.parameters:,}", size)
+            add_row(table, version.id, card.kind, card.method, card.parent, tasks, f"{card.parameters:,}", size)
         Console().print(table)
     for reason in catalog.broken.values():
         typer.echo(f"left out: {reason}", err=True)

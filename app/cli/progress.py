@@ -13,6 +13,7 @@ from app.errors import VersusError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress as Bar
+    from rich.table import Table
 
     from app.training.progress import Progress
 
@@ -67,6 +68,13 @@ def fail(error: VersusError) -> NoReturn:
     """The sentence on stderr, exit code 2."""
     sys.stderr.write(f"{error.message}\n")
     raise typer.Exit(2) from error
+
+
+def add_row(table: "Table", *cells: str | None) -> None:
+    """Cells as they are: brackets in a text are no markup."""
+    from rich.text import Text
+
+    table.add_row(*(Text(cell or "") for cell in cells))
 
 
 def print_table(table: "RenderableType", console: "Console") -> None:

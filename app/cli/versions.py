@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.cli.progress import fail
+from app.cli.progress import add_row, fail
 from app.errors import VersusError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def promote(model: Annotated[str, typer.Argument(help="name@version")], as_json:
 
 
 def rollback(name: Annotated[str, typer.Argument(help="A model's name, or an alias.")], as_json: JsonFlag = False) -> None:
-    """The name stands again for the version before: the one before the last promotion, else the next lower one.
+    """The name stands again for the version before: the one before the last promotion; if none is there, the next lower one.
 
     Examples:
 
@@ -194,7 +194,7 @@ def aliases(as_json: JsonFlag = False) -> None:
 
     table = Table("name", "stands for", "before", "decision", "by", "when (UTC)")
     for one in decisions:
-        table.add_row(one.name, one.target or "its highest version", one.before, one.action, one.by, one.at)
+        add_row(table, one.name, one.target or "its highest version", one.before, one.action, one.by, one.at)
     Console().print(table)
 
 

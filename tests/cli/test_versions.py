@@ -10,7 +10,9 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
+from app.catalog.cards import CARD_FILE, TrainedTask, read_card, write_card
 from app.catalog.catalog import Catalog
+from app.catalog.promotion import set_alias
 from app.cli import app
 from app.database.migrations import upgrade
 from app.main import create_app
@@ -97,6 +99,18 @@ def test_promote_roll_back_name_and_delete_without_a_service(tmp_path: Path, mon
         ("tickets", "set"),
     ]
     assert "tickets@2" in invoke("models", "aliases").stdout
+
+
+def test_brackets_that_a_caller_wrote_are_shown_as_they_are(tmp_path: Path, models_root: Path) -> None:
+    made = tmp_path / "var" / "models"
+    shutil.copytree(models_root / "general", made / "brackets")
+    card = read_card(made / "brackets" / CARD_FILE)
+    task = TrainedTask(name="[/t]", labels=("a", "b"))
+    write_card(card.model_copy(update={"name": "brackets", "tasks": (task,)}), made / "brackets" / CARD_FILE)
+    set_alias(Catalog([models_root, made]), made, "production", "claims", "[/x]")
+    for words, shown in ((("aliases",), "[/x]"), (("list",), "[/t]")):
+        result = invoke("models", *words)
+        assert (result.exit_code, shown in result.stdout) == (0, True), result.output
 
 
 def test_a_running_service_is_asked_to_delete_and_serves_what_was_promoted(tmp_path: Path, models_root: Path) -> None:

@@ -40,8 +40,9 @@ def read_decisions(root: Path) -> list[Decision]:
         text = _text(root)
         return [] if text is None else [Decision(**entry) for entry in json.loads(text)["decisions"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise SetupError(
-            f"{ALIASES} in the folder of made models cannot be read ({error}); restore it, or remove it to have none."
+            f"{ALIASES} in the folder of made models cannot be read ({why}); restore it, or remove it to have none."
         ) from error
 
 

@@ -182,7 +182,7 @@ def _read(paths: list[Path]) -> tuple[dict[str, ModelVersion], dict[Path, str], 
                 digest = own or model_digest(folder, base.digest if base else None)
                 size = weight_bytes(folder)
             except OSError as error:
-                problem = str(error)
+                problem = error.strerror or str(error)
         if problem is not None:
             broken[folder / CARD_FILE] = f"{folder / CARD_FILE}: {problem}"
             unservable |= {card.name: problem, card.id: problem}  # without the path: callers read it

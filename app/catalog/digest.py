@@ -27,7 +27,7 @@ def model_digest(folder: Path, base_digest: str | None) -> str:
     """64 hex digits. Raises FileNotFoundError when the folder holds no weights."""
     weights = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
     if not weights:
-        raise FileNotFoundError(f"{folder} holds no .safetensors weights")
+        raise FileNotFoundError("it holds no .safetensors weights")  # without the path: callers read it
     digest = hashlib.sha256((base_digest or "").encode())
     for path in [*weights, *(folder / name for name in MEANING if (folder / name).is_file())]:
         digest.update(path.name.encode() + b"\0" + _content(path))

@@ -88,12 +88,12 @@ def model_out(version: ModelVersion, engines: Engines, aliases: Mapping[str, str
 def broken_out(broken: Mapping[Path, str], settings: Settings) -> list[ModelOut]:
     """Folders that hold a card and cannot be served."""
     return [
-        ModelOut(id=_folder_id(card), created=0, status="broken", reason=_without_place(reason, settings))
+        ModelOut(id=_folder_id(card), created=0, status="broken", reason=without_place(reason, settings))
         for card, reason in sorted(broken.items())
     ]
 
 
-def _without_place(reason: str, settings: Settings) -> str:
+def without_place(reason: str, settings: Settings) -> str:
     """Where the folders of models are on this machine is nobody's business outside."""
     for root in sorted({str(settings.models_dir), str(settings.made_models_dir)}, key=len, reverse=True):
         reason = reason.replace(f"{root}/", "")

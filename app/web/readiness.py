@@ -7,6 +7,7 @@ from app.catalog.catalog import Catalog
 from app.database.migrations import state
 from app.database.session import Database, DatabaseError, transaction
 from app.errors import VersusError
+from app.inference.models import without_place
 from app.jobs import store
 from app.settings import Settings
 
@@ -40,7 +41,7 @@ def _model(settings: Settings, catalog: Catalog) -> Check:
     try:
         catalog.find(settings.general_model)
     except VersusError as error:
-        broken = " ".join(catalog.broken.values())
+        broken = " ".join(without_place(reason, settings) for reason in catalog.broken.values())
         return Check("model", False, f"{error.message} {broken}".strip())
     return Check("model", True)
 

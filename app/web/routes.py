@@ -12,6 +12,7 @@ from app import __version__
 from app.benchmarks import store as benchmarks
 from app.comparisons import store as comparisons
 from app.deps import CatalogDep, DatabaseDep, EnginesDep, SessionDep, SettingsDep
+from app.inference.models import without_place
 from app.web.readiness import Check, checks
 
 router = APIRouter()
@@ -47,13 +48,13 @@ async def metrics(request: Request) -> Response:
 
 
 @router.get("/", include_in_schema=False)
-async def home(session: SessionDep, catalog: CatalogDep, engines: EnginesDep) -> HTMLResponse:
+async def home(settings: SettingsDep, session: SessionDep, catalog: CatalogDep, engines: EnginesDep) -> HTMLResponse:
     """Models, the latest runs with their verdicts, the latest comparisons."""
     runs, _ = await benchmarks.list_runs(session, task=None, cursor=None, limit=10)
     latest, _ = await comparisons.list_comparisons(session, cursor=None, limit=10)
     page = _pages.get_template("home.html.jinja").render(
         models=[(version, engines.loaded(version)) for version in catalog.latest()],
-        broken=list(catalog.broken.values()),
+        broken=[without_place(reason, settings) for reason in catalog.broken.values()],
         runs=runs,
         comparisons=latest,
     )

@@ -132,6 +132,9 @@ def test_no_model_is_made_under_the_name_of_an_alias(client: TestClient) -> None
     refused = client.post("/v1/training-runs", json=body)
     assert refused.status_code == 409
     assert "'production' is an alias of claims@1" in refused.json()["error"]["message"]
+    reserved = client.post("/v1/training-runs", json=body | {"name": "auto"})
+    assert reserved.status_code == 422
+    assert "'auto' is kept for requests" in reserved.json()["error"]["message"]
 
 
 # ---- Delete
@@ -223,7 +226,10 @@ def test_the_general_model_and_what_ships_stay(tmp_path: Path, settings: Setting
 def test_a_version_that_cannot_be_served_can_be_deleted(client: TestClient, made: Path) -> None:
     (made / "claims" / "2" / "model.safetensors").unlink()
     os.utime(made / "claims" / "2" / CARD_FILE)
-    assert client.get("/v1/models/claims@2").status_code == 503
+    unserved = client.get("/v1/models/claims@2")
+    assert unserved.status_code == 503
+    assert "holds no .safetensors weights" in unserved.text
+    assert str(made) not in unserved.text + client.get("/").text
     assert client.delete("/v1/models/claims@2").status_code == 200
     assert listed(client) == ["general@1", "claims@1", "tickets@1"]
 

@@ -35,9 +35,9 @@ def set_alias(catalog: Catalog, root: Path, name: str, target: str, by: str) -> 
 
 
 def roll_back(catalog: Catalog, root: Path, name: str, by: str) -> Decision:
-    """`name` stands for what it stood for before; where nobody ever promoted, for the version below.
+    """`name` stands for what it stood for before; where none of that is there, for the next lower version of its own.
 
-    What was deleted meanwhile is passed over. Raises NotFound for a name that is none, Conflict where nothing is before.
+    Raises NotFound for a name that is none, Conflict where nothing is before.
     """
     with deciding(root) as decisions:
         now = _stands_for(catalog, current(decisions), name)
@@ -45,9 +45,9 @@ def roll_back(catalog: Catalog, root: Path, name: str, by: str) -> Decision:
             raise NotFound(f"There is no model and no alias {name!r}. GET /v1/models lists the models.", param="name")
         there = {version.id for version in catalog.versions()}
         options = [target for target in earlier(decisions, name) if target != now]
-        if not any(one.name == name and one.action == "set" for one in decisions):
-            ids = [version.id for version in _named(catalog, name)]  # the highest first
-            options = ids[ids.index(now) + 1 :] if now in ids else ids
+        own, _, number = now.partition("@")
+        if own == name:
+            options += [version.id for version in _named(catalog, name) if version.card.version < int(number)]
         target = next((one for one in options if one in there), None)
         if target is None:
             raise Conflict(f"{name} stands for {now}, and there is nothing before that to roll back to.", param="name")

@@ -126,7 +126,7 @@ async def set_alias(name: NamePath, body: AliasIn, settings: SettingsDep, catalo
 
 @router.post("/v1/aliases/{name}/rollback")
 async def roll_back(name: NamePath, settings: SettingsDep, catalog: CatalogDep, body: RollbackIn | None = None) -> AliasOut:
-    """The name stands again for what it stood for before."""
+    """The name stands again for what it stood for before; if none of that is there, for its next lower version."""
     by = (body or RollbackIn()).by
     await asyncio.to_thread(promotion.roll_back, catalog, settings.made_models_dir, name, by)
     return _alias(name, read_decisions(settings.made_models_dir))

@@ -11,7 +11,7 @@ import pytest
 from app.catalog.aliases import ALIASES, FORMER, read_decisions
 from app.catalog.catalog import Catalog
 from app.catalog.promotion import promote, remove_alias, roll_back, set_alias
-from app.errors import Conflict, NotFound, Unavailable, UnknownModel, Unprocessable
+from app.errors import Conflict, NotFound, SetupError, Unavailable, UnknownModel, Unprocessable
 from tests.fakes import make_fake
 
 
@@ -65,8 +65,6 @@ def test_rolling_back_goes_to_what_served_before_and_further_back_each_time(root
         promote(catalog, root, target, "ada")
     assert roll_back(catalog, root, "claims", "bob").target == "claims@1"
     assert roll_back(catalog, root, "claims", "bob").target == "claims@3"  # what it stood for before anyone decided
-    with pytest.raises(Conflict, match="claims stands for claims@3, and there is nothing before that"):
-        roll_back(catalog, root, "claims", "bob")
     promote(catalog, root, "claims@2", "ada")
     assert roll_back(catalog, root, "claims", "bob").target == "claims@3"
     history = [(one.action, one.target, one.by) for one in read_decisions(root)]
@@ -97,8 +95,17 @@ def test_rolling_back_passes_over_what_was_deleted(root: Path, catalog: Catalog)
     shutil.rmtree(root / "claims" / "2")
     assert roll_back(catalog, root, "claims", "ada").target == "claims@1"
     assert roll_back(catalog, root, "claims", "ada").target == "claims@3"  # what it stood for before anyone decided
-    with pytest.raises(Conflict):
+    assert roll_back(catalog, root, "claims", "ada").target == "claims@1"  # the next lower that is there
+    with pytest.raises(Conflict, match="claims stands for claims@1, and there is nothing before that"):
         roll_back(catalog, root, "claims", "ada")
+
+
+def test_the_highest_version_that_was_promoted_is_rolled_back_to_the_one_below(root: Path, catalog: Catalog) -> None:
+    promote(catalog, root, "claims@3", "ada")
+    assert roll_back(catalog, root, "claims", "ada").target == "claims@2"
+    set_alias(catalog, root, "production", "claims@3", "ada")
+    with pytest.raises(Conflict, match="production stands for claims@3, and there is nothing before that"):
+        roll_back(catalog, root, "production", "ada")
 
 
 def test_an_alias_has_a_name_of_its_own_and_moves_between_models(root: Path, catalog: Catalog) -> None:
@@ -129,6 +136,7 @@ def test_the_same_decision_again_changes_nothing(root: Path, catalog: Catalog) -
         ("tickets", "claims@1", Conflict, "tickets is a model, and claims@1 is a version of another"),
         ("../x", "claims@1", Unprocessable, "is no name for a model"),
         ("a@1", "claims@1", Unprocessable, "is no name for a model"),
+        ("auto", "claims@1", Unprocessable, "'auto' is kept for requests that leave the choice of a model to Versus"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_written(
@@ -158,6 +166,12 @@ def test_a_damaged_file_is_told_and_what_was_known_stays(root: Path, catalog: Ca
     (reason,) = catalog.broken.values()
     assert "aliases.json in the folder of made models cannot be read" in reason
     assert str(root) not in reason
+    (root / ALIASES).unlink()
+    (root / ALIASES).mkdir()
+    with pytest.raises(SetupError) as refused:
+        read_decisions(root)
+    assert "Is a directory" in refused.value.message
+    assert str(root) not in refused.value.message
 
 
 def test_a_model_may_be_called_as_the_file_of_aliases_was(root: Path, catalog: Catalog) -> None:

@@ -6,13 +6,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from app.errors import SetupError
 
 CARD_FILE = "card.toml"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,99}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+RESERVED = "auto"
+
+
+def not_reserved(name: str) -> str:
+    """Raises ValueError for the name that no new model and no alias may have."""
+    if name == RESERVED:
+        raise ValueError(f"{name!r} is kept for requests that leave the choice of a model to Versus; choose another name")
+    return name
+
+
+NewName = Annotated[Name, AfterValidator(not_reserved)]
 Method = Literal["pretrained", "scratch", "full", "lora", "instruct", "vocabulary"]
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from app.catalog.adapter_files import CONFIG, WEIGHTS, BadAdapter, Shape, problem_with, tensor_shapes
-from app.catalog.cards import CARD_FILE, Card, Method, Name, read_card
+from app.catalog.cards import CARD_FILE, Card, Method, Name, not_reserved, read_card
 from app.catalog.catalog import Catalog, ModelVersion
 from app.catalog.digest import model_digest, weight_bytes
 from app.catalog.shelf import put_in_place, staging
@@ -82,6 +82,10 @@ def check_name(name: str) -> None:
             "a digit first.",
             param="name",
         ) from error
+    try:
+        not_reserved(name)
+    except ValueError as error:
+        raise Unprocessable(f"{error}.", param="name") from error
 
 
 def weight_files(source: Path) -> list[Path]:

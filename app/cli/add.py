@@ -98,14 +98,20 @@ def _add(
 
 def _name(model: "HubModel", name: str | None, settings: "Settings") -> tuple[str, int]:
     """Name and version; raises Conflict where the name is another model's, which only a name that was asked for may follow."""
-    from app.catalog.cards import NAME_PATTERN
+    from app.catalog.cards import NAME_PATTERN, not_reserved
     from app.catalog.catalog import Catalog
     from app.catalog.hub import PREFIX, default_name
 
     if name is not None and not re.fullmatch(NAME_PATTERN, name):
         raise Unprocessable(f"{name!r} is no name for a model; use small letters, digits, dots, dashes and underscores.")
     asked, name = name is not None, name or default_name(model.repo)
+    try:
+        not_reserved(name)
+    except ValueError as error:
+        raise Unprocessable(f"{error} with --name.") from error
     catalog: Catalog = Catalog([settings.models_dir, settings.made_models_dir])
+    if other := catalog.alias_of_another(name):
+        raise Conflict(f"{name} is an alias of {other}; choose another name with --name.")
     versions = [version.card for version in catalog.versions() if version.name == name]
     if any(card.kind == "custom" for card in versions):
         raise Conflict(f"{name} is a custom model in the catalog; choose another name with --name.")

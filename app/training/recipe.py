@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from app.catalog.cards import Name
+from app.catalog.cards import NewName
 from app.errors import SetupError
 
 CODE = 4  # raise it when the same recipe would come to other weights
@@ -96,7 +96,7 @@ def check(method: Method, tasks: Sequence[TaskRecipe], texts: Sequence[str], opt
 class Recipe(Options):
     """A variant to be made: what, from what, for what, and the knobs."""
 
-    name: Name = Field(description="the variant's name in the catalog")
+    name: NewName = Field(description="the variant's name in the catalog")
     method: Method = Field("auto", description="auto tries each method for a short while and takes what validation prefers")
     base: str = Field("general", description="name or name@version of the model that it is made from")
     domain: str = Field("", max_length=200, description="what the variant is for, shown in the catalog")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.catalog.cards import Name
+from app.catalog.cards import NewName
 from app.database.tables import TrainingRun
 from app.jobs.names import TRAINING_GPU_QUEUE, TRAINING_QUEUE
 from app.training.recipe import Method, Options, Recipe, TaskRecipe, check
@@ -16,7 +16,7 @@ class TrainingRunIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Name = Field(description="of the variant; a name that exists gets a new version")
+    name: NewName = Field(description="of the variant; a name that exists gets a new version")
     method: Method = "auto"
     base: Annotated[str, Field(min_length=1, max_length=200)] = "general"
     domain: Annotated[str, Field(max_length=200)] = ""

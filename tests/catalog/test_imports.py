@@ -284,6 +284,11 @@ def test_a_name_that_would_lead_out_is_refused(shipped: Path, made: Path, name: 
     assert not made.exists()
 
 
+def test_the_name_that_requests_may_use_for_any_model_is_refused(shipped: Path, made: Path) -> None:
+    with pytest.raises(Unprocessable, match="'auto' is kept for requests"):
+        take(shipped / "general", "auto", made)
+
+
 def test_an_adapter_of_another_base_or_of_none_is_refused(shipped: Path, made: Path, tmp_path: Path) -> None:
     make_tiny_general(tmp_path / "others", seed=3, name="other")
     make_tiny_general(tmp_path / "others", hidden=16, name="small")

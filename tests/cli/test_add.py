@@ -15,6 +15,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from app.catalog.catalog import Catalog, ModelVersion
+from app.catalog.promotion import set_alias
 from app.cli import app
 from app.engines.embedded.weights import load_network
 from tests.fakes import make_fake
@@ -334,6 +335,10 @@ def test_a_name_in_use_is_only_continued_when_asked_for(hub: StandInHub, tmp_pat
     assert "tiny is another model in the catalog" in add("hf:other/tiny").stderr
     assert "claims is a custom model" in add("hf:other/tiny", "--name", "claims").stderr
     assert add("hf:other/tiny", "--name", "general").exit_code == 0
+    set_alias(catalog(tmp_path), tmp_path / "var" / "models", "production", "claims", "ada")
+    assert "production is an alias of claims@1" in add("hf:other/tiny", "--name", "production").stderr
+    assert "'auto' is kept for requests" in add("hf:other/tiny", "--name", "auto").stderr
+    assert {id.partition("@")[0] for id in added(tmp_path)} == {"claims", "general", "tiny"}
     assert catalog(tmp_path).find("general").id == "general@2"
 
 

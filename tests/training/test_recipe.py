@@ -42,6 +42,7 @@ def test_a_recipe_loads_from_toml(tmp_path: Path) -> None:
         (("{input}", "the text"), "must contain {input}"),
         (('"claims-decision"\ndataset', '"claims-type"\ndataset'), "same name"),
         (('name = "claims"\nmethod', 'name = "../claims"\nmethod'), "name"),
+        (('name = "claims"\nmethod', 'name = "auto"\nmethod'), "'auto' is kept for requests"),
         (("epochs = 3", "epochs ="), "not readable as TOML"),
         (("epochs = 3", 'epochs = 3\ntexts = ["policies"]'), "the method lora reads no texts"),
     ],

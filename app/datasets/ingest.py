@@ -20,6 +20,7 @@ from app.errors import TooLarge, Unprocessable, VersusError
 from app.settings import Settings
 
 PREVIEW_ROWS = 10
+_LIKE_AN_ID = re.compile(r"ds_[0-9a-f]{28}")
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,10 @@ def _ingest(
     *,
     trust: bool,
 ) -> Ingested:
+    name = options.name or _name(_source(uploads[:1]))
+    if _LIKE_AN_ID.fullmatch(name):
+        raise Unprocessable(f"The name {name!r} has the form of a dataset's id; give another with name=...", param="name")
+
     # 1. Which column is what.
     columns = _choose(tables[0], seen, options, trust=trust)
     notes = [*(note for table in tables for note in table.notes), *columns.notes]
@@ -124,7 +129,7 @@ def _ingest(
     if columns.kind == "classification":
         _note_unseen_labels(labelled, notes)
     return Ingested(
-        name=options.name or _name(_source(uploads[:1])),
+        name=name,
         source=_source(uploads),
         kind=columns.kind,
         text_column=columns.text,

@@ -83,8 +83,8 @@ async def add_dataset(session: AsyncSession, **content: Unpack[Content]) -> tupl
 async def find_dataset(session: AsyncSession, id_or_name: str) -> Dataset:
     """A version by its id, or the newest version of a name. Raises NotFound that lists near names."""
     if id_or_name.isprintable():  # PostgreSQL refuses to look for a NUL
-        query = select(Dataset).where((Dataset.id == id_or_name) | (Dataset.name == id_or_name))
-        found: Dataset | None = await session.scalar(query.order_by(Dataset.version.desc()).limit(1))
+        by_name = select(Dataset).where(Dataset.name == id_or_name).order_by(Dataset.version.desc()).limit(1)
+        found = await session.get(Dataset, id_or_name) or await session.scalar(by_name)
         if found is not None:
             return found
     names = sorted(await session.scalars(select(Dataset.name).distinct()))

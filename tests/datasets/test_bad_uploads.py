@@ -166,6 +166,15 @@ def test_a_wrong_field_is_named(upload: Upload, field: str, value: str) -> None:
     assert field in answer.json()["error"]["message"]
 
 
+def test_a_name_in_the_form_of_an_id_is_refused(client: TestClient, upload: Upload) -> None:
+    like = "ds_" + "0661" * 7
+    for answer in (upload(GOOD, name=like), upload(GOOD, f"{like}.csv")):
+        assert (answer.status_code, answer.json()["error"]["param"]) == (422, "name")
+        assert f"The name {like!r} has the form of a dataset's id" in answer.json()["error"]["message"]
+    assert client.get("/v1/datasets").json()["data"] == []
+    assert upload(GOOD, name="ds_desk").status_code == 201
+
+
 def test_a_request_without_a_file_is_refused(client: TestClient) -> None:
     for answer in (
         client.post("/v1/datasets", data={"name": "x"}),

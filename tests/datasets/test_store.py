@@ -55,6 +55,15 @@ def test_a_dataset_is_found_by_id_and_by_name(database_url: str) -> None:
         within(database_url, lambda session: store.find_dataset(session, "dsk"))
 
 
+def test_a_name_never_hides_the_id_of_another(database_url: str) -> None:
+    (made,) = within(database_url, lambda session: store.create_dataset(session, **content()))
+    (other,) = within(database_url, lambda session: store.create_dataset(session, **content(name=made.id)))
+    (newer,) = within(database_url, lambda session: store.create_dataset(session, **content(name=made.id, rows=ROWS[:-1])))
+    assert (other.version, newer.version) == (1, 2)
+    (found,) = within(database_url, lambda session: store.find_dataset(session, made.id))
+    assert found.id == made.id
+
+
 def test_rows_are_read_in_order_by_split_and_number(database_url: str) -> None:
     (made,) = within(database_url, lambda session: store.create_dataset(session, **content()))
     every, test, two = within(

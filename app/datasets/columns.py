@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from app.datasets.kinds import KINDS, ROLES, Kind, Role
 from app.datasets.looks import Looks
-from app.datasets.reading import Table
+from app.datasets.reading import Table, several_of
 from app.errors import UnclearColumns, Unprocessable
 
 MIN_CONFIDENCE = 0.6  # below it a guess is shown and not trusted
@@ -133,7 +133,7 @@ def require(table: Table, column: str, param: str) -> None:
     if count == 1:
         return
     if count:
-        raise Unprocessable(f"{table.name} has {count} columns named {column!r}; give each its own name.", param=param)
+        raise Unprocessable(several_of(table.name, column, count), param=param)
     names = {name.lower(): name for name in known}
     near = [names[name] for name in get_close_matches(column.lower(), names, n=3, cutoff=0.5)]
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""

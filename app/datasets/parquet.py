@@ -1,6 +1,7 @@
 """Reads Parquet as a table of texts, batch by batch, and refuses what unpacks to more than an upload may hold."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 from pyarrow import types
 
 from app.datasets.pages import unpacked_bytes
-from app.datasets.reading import Record
+from app.datasets.reading import Record, several_of
 from app.errors import TooLarge, Unprocessable
 
 BATCH_ROWS = 500
@@ -40,6 +41,9 @@ class ParquetTable:
             )
         if len(schema) > MAX_COLUMNS:
             raise Unprocessable(f"{name} has {len(schema):,} columns; keep at most {MAX_COLUMNS:,}.", param="file")
+        for column, count in Counter(schema.names).items():
+            if count > 1:
+                raise Unprocessable(several_of(name, column, count), param="file")
         self.columns = [field.name for field in schema if _is_plain(field.type)]
         self.nested = [field.name for field in schema if types.is_struct(field.type) or types.is_map(field.type)]
         self._texts = [field.name for field in schema if _is_text(field.type)]
@@ -64,7 +68,8 @@ class ParquetTable:
                 for row in zip(*cells, strict=True):
                     line += 1
                     yield line, row
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        except (pa.ArrowException, OSError, ArithmeticError, RecursionError, TypeError, ValueError) as error:
+            # The last four: what structs and maps hold that no JSON object can.
             raise Unprocessable(f"{self.name}, after row {line:,}: {_first_line(error)}.", param="file") from error
 
     def _open(self, texts: list[str]) -> pq.ParquetFile:

@@ -51,6 +51,10 @@ def open_table(
     return FORMATS[ending](_Lines(stream, encoding, name), notes, delimiter)
 
 
+def several_of(table: str, column: str, count: int) -> str:
+    return f"{table} has {count} columns named {column!r}; give each its own name."
+
+
 @dataclass(frozen=True)
 class _Lines:
     """The text of a file, one line at a time, from its start at each iteration."""

@@ -167,6 +167,32 @@ def test_more_rows_than_may_be_are_refused_by_the_footer_alone() -> None:
         opened(packed({"text": ["a"] * 1000}), most_rows=999)
 
 
+def test_two_columns_of_one_name_are_refused_as_in_csv(client: TestClient, upload: Upload) -> None:
+    texts, labels = [f"claim {number}" for number in range(40)], ["a", "b"] * 20
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array(texts), pa.array(labels), pa.array(texts)], ["text", "label", "text"]), file)
+    refused = upload("text,label,text\n" + "claim,a,claim\n" * 40, "desk.csv", text="text")
+    in_csv = refused.json()["error"]["message"]
+    files = {"file": ("desk.parquet", file.getvalue())}
+    for path in ("/v1/datasets", "/v1/datasets/preview"):
+        answer = client.post(path, files=files)
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["error"]["message"] == in_csv.replace("desk.csv", "desk.parquet")
+
+
+NO_JSON = {
+    "two fields of one name": pa.StructArray.from_arrays([pa.array(["a"]), pa.array(["b"])], ["who", "who"]),
+    "a day that Python lacks": pa.StructArray.from_arrays([pa.array([10**7], pa.int32()).cast(pa.date32())], ["day"]),
+    "objects as keys": pa.array([[({"a": 1}, "b")]], pa.map_(pa.struct([("a", pa.int64())]), pa.string())),
+}
+
+
+@pytest.mark.parametrize("case", NO_JSON)
+def test_structs_that_are_no_objects_are_refused(case: str) -> None:
+    with pytest.raises(Unprocessable, match=r"desk.parquet, after row 0: "):
+        list(opened(packed({"text": ["a"], "fields": NO_JSON[case]})).records(["text", "fields"]))
+
+
 def test_a_delimiter_is_refused(upload: Upload) -> None:
     answer = upload(packed({"text": ["a"]}), "desk.parquet", delimiter=";")
     assert "Parquet, which has no delimiter" in answer.json()["error"]["message"]

@@ -182,7 +182,10 @@ class JsonLinesTable:
         if isinstance(value, dict | list):
             if column not in self.nested:
                 raise self._lines.error(line, f"{column!r} is not a text or number")
-            return json.dumps(value, ensure_ascii=False)
+            try:
+                return json.dumps(value, ensure_ascii=False)
+            except RecursionError:
+                raise self._lines.error(line, f"{column!r} nests too deep; make it flatter") from None
         if value is None:
             return ""
         return value if isinstance(value, str) else json.dumps(value)

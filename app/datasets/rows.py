@@ -17,6 +17,7 @@ from app.errors import TooLarge, Unprocessable
 MAX_TEXT_CHARS = 20_000
 MAX_DOCUMENT_CHARS = 200_000  # of a text alone
 MAX_LABEL_CHARS = 200
+MAX_NESTED = 64  # levels of objects and lists in fields
 _LABEL_HINT = "is this the column of texts? Name the label column with label=..."
 _MISSING: dict[Kind, str] = {"classification": "label", "extraction": "fields", "text_to_text": "answer", "text": "text"}
 
@@ -134,6 +135,16 @@ def _is_unicode(cell: str) -> bool:
     return True
 
 
+def _is_deeper(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most + 1):
+        inside = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [part for parts in inside for part in parts]
+        if not level:
+            return False
+    return True
+
+
 class _Targets:
     """Makes of the cells beside a text what is stored with it; None where there is nothing. Never changes what it says."""
 
@@ -161,6 +172,12 @@ class _Targets:
         fields: Any = dict(zip(self._columns, (cell or None for cell in cells), strict=True))
         if self._object:
             fields = self._parsed(line, cells[0])
+        if _is_deeper(fields, MAX_NESTED):
+            raise Unprocessable(
+                f"{self._name}, line {line}, column {self._columns[0]!r}: its objects and lists nest deeper than {MAX_NESTED} "
+                "levels; make them flatter.",
+                param="fields",
+            )
         stored = json.dumps(fields, ensure_ascii=False)
         check_cell(self._name, line, self._columns[0], stored, MAX_TEXT_CHARS, "shorten it")
         return stored

@@ -166,6 +166,33 @@ def test_a_wrong_field_is_named(upload: Upload, field: str, value: str) -> None:
     assert field in answer.json()["error"]["message"]
 
 
+def nested(levels: int) -> str:
+    return '{"a": ' * levels + "1" + "}" * levels
+
+
+@pytest.mark.parametrize("levels", [65, 300, 900, 5000])
+@pytest.mark.parametrize("name", ["desk.jsonl", "desk.csv"])
+def test_fields_that_nest_too_deep_are_refused(client: TestClient, upload: Upload, name: str, levels: int) -> None:
+    rows = [(f"claim {i}", nested(levels if i == 30 else 1)) for i in range(40)]
+    if name == "desk.csv":
+        content = "\n".join(["text,fields", *(f'{text},"{fields.replace(chr(34), chr(34) * 2)}"' for text, fields in rows)])
+    else:
+        content = "\n".join(f'{{"text": "{text}", "fields": {fields}}}' for text, fields in rows)
+    answer = upload(content, name, text="text", fields="fields")
+    assert answer.status_code == 422, answer.text
+    assert f"{name}, line {32 if name == 'desk.csv' else 31}" in answer.json()["error"]["message"]
+    previewed = client.post("/v1/datasets/preview", files={"file": (name, content.encode())}, data={"fields": "fields"})
+    assert previewed.status_code in (200, 422), previewed.text
+    assert client.get("/v1/datasets").json()["data"] == []
+
+
+def test_fields_of_as_many_levels_as_may_be_are_read_and_exported(client: TestClient, upload: Upload) -> None:
+    content = "\n".join(f'{{"text": "claim {i}", "fields": {nested(64)}}}' for i in range(40))
+    assert upload(content, "desk.jsonl", text="text", fields="fields").status_code == 201
+    assert client.get("/v1/datasets/desk/rows").json()["data"][0]["fields"] == json.loads(nested(64))
+    assert client.get("/v1/datasets/desk/export").text.count('{"a": ') == 64 * 40
+
+
 def test_a_name_in_the_form_of_an_id_is_refused(client: TestClient, upload: Upload) -> None:
     like = "ds_" + "0661" * 7
     for answer in (upload(GOOD, name=like), upload(GOOD, f"{like}.csv")):

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from app.errors import TooLarge, Unprocessable
 
 BATCH_ROWS = 500
 MAX_COLUMNS = 2000
+_NOT_FINITE = {"nan", "-nan", "inf", "-inf"}  # as Arrow writes them
 _METADATA_BYTES = 16 * 2**20  # of one string in the footer
 
 
@@ -103,7 +105,8 @@ class ParquetTable:
             return ["" if value is None else _json(value) for value in column.to_pylist(maps_as_pydicts="lossy")]
         if types.is_dictionary(column.type):
             column = column.dictionary_decode()
-        return ["" if value is None else value for value in pc.cast(column, pa.string()).to_pylist()]
+        cells = ["" if value is None else value for value in pc.cast(column, pa.string()).to_pylist()]
+        return ["" if cell in _NOT_FINITE else cell for cell in cells] if types.is_floating(column.type) else cells
 
     def _bomb(self) -> TooLarge:
         return TooLarge(
@@ -135,7 +138,20 @@ def _bytes(column: pa.Array) -> int:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return json.dumps(_finite(value), ensure_ascii=False, default=str, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """With null for NaN and infinities, which JSON does not have, and texts for keys."""
+    match value:
+        case float():
+            return value if isfinite(value) else None
+        case dict():
+            return {key if isinstance(key, str) else str(key): _finite(part) for key, part in value.items()}
+        case list():
+            return [_finite(part) for part in value]
+        case _:
+            return value
 
 
 def _first_line(error: Exception) -> str:

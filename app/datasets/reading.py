@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import islice
+from math import isfinite
 from pathlib import PurePath
 from typing import BinaryIO, Protocol
 
@@ -49,6 +50,11 @@ def open_table(
     encoding = find_encoding(stream, name)
     notes = [] if encoding != "cp1252" else [f"{name} is not UTF-8; it was read as Windows-1252. Check accents and quotes."]
     return FORMATS[ending](_Lines(stream, encoding, name), notes, delimiter)
+
+
+def refuse_constant(constant: str) -> None:
+    """Of `json.loads`, which would take NaN and Infinity."""
+    raise ValueError(f"{constant} is no JSON; write null")
 
 
 def several_of(table: str, column: str, count: int) -> str:
@@ -170,7 +176,7 @@ class JsonLinesTable:
             if not text.strip():
                 continue
             try:
-                record = json.loads(text)
+                record = json.loads(text, parse_constant=refuse_constant)
             except (ValueError, RecursionError) as error:
                 hint = "; write one object per line, not one array" if line == 1 and text.startswith("[") else ""
                 raise self._lines.error(line, f"it is not JSON ({error}){hint}") from error
@@ -183,11 +189,15 @@ class JsonLinesTable:
             if column not in self.nested:
                 raise self._lines.error(line, f"{column!r} is not a text or number")
             try:
-                return json.dumps(value, ensure_ascii=False)
+                return json.dumps(value, ensure_ascii=False, allow_nan=False)
             except RecursionError:
                 raise self._lines.error(line, f"{column!r} nests too deep; make it flatter") from None
+            except ValueError:
+                raise self._lines.error(line, f"{column!r} holds a number that is too large; write it as a text") from None
         if value is None:
             return ""
+        if isinstance(value, float) and not isfinite(value):
+            raise self._lines.error(line, f"{column!r} is a number that is too large; write it as a text")
         return value if isinstance(value, str) else json.dumps(value)
 
 

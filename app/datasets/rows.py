@@ -9,7 +9,7 @@ from typing import Any, Self
 from app.datasets import cleaning
 from app.datasets.columns import Columns, require
 from app.datasets.kinds import Kind
-from app.datasets.reading import Table
+from app.datasets.reading import Table, refuse_constant
 from app.datasets.schemas import DatasetIn
 from app.datasets.splits import Split
 from app.errors import TooLarge, Unprocessable
@@ -178,14 +178,21 @@ class _Targets:
                 "levels; make them flatter.",
                 param="fields",
             )
-        stored = json.dumps(fields, ensure_ascii=False)
+        try:
+            stored = json.dumps(fields, ensure_ascii=False, allow_nan=False)
+        except ValueError:  # 1e999 is read as infinity
+            raise Unprocessable(
+                f"{self._name}, line {line}, column {self._columns[0]!r}: it holds a number that is too large; write it as a "
+                "text.",
+                param="fields",
+            ) from None
         check_cell(self._name, line, self._columns[0], stored, MAX_TEXT_CHARS, "shorten it")
         return stored
 
     def _parsed(self, line: int, cell: str) -> Any:
         """Of a single column: the object that stands in it; a text that is none is the only field."""
         try:
-            parsed = json.loads(cell)
+            parsed = json.loads(cell, parse_constant=refuse_constant)
         except (ValueError, RecursionError):
             parsed = None
         if isinstance(parsed, dict):

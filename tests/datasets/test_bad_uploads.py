@@ -94,6 +94,9 @@ BAD_LINES = {
     "not an object": ('{"text": "a", "label": "b"}\n7', "line 2: it is not a JSON object"),
     "too deep": ("[" * 100_000, "line 1: it is not JSON"),
     "a number of 5,000 digits": ('{"text": "a", "label": %s}' % ("9" * 5000), "line 1: it is not JSON"),
+    "NaN": ('{"text": "a", "label": "b"}\n{"text": "b", "label": "c", "n": NaN}', "line 2: it is not JSON (NaN is no JSON"),
+    "infinity": ('{"text": "a", "label": "b", "n": {"a": -Infinity}}', "line 1: it is not JSON (-Infinity is no JSON"),
+    "a number that is too large": ('{"text": "a", "label": 1e999}', "line 1: 'label' is a number that is too large"),
     "NUL": ('{"text": "a\\u0000", "label": "b"}\n{"text": "b", "label": "c"}', "line 1, column 'text': it holds a NUL"),
     "half a character": ('{"text": "a\\ud800", "label": "b"}\n{"text": "b", "label": "c"}', "line 1, column 'text'"),
     "nested": ('{"text": ["a"], "label": "b"}', "no column 'text'"),
@@ -191,6 +194,19 @@ def test_fields_of_as_many_levels_as_may_be_are_read_and_exported(client: TestCl
     assert upload(content, "desk.jsonl", text="text", fields="fields").status_code == 201
     assert client.get("/v1/datasets/desk/rows").json()["data"][0]["fields"] == json.loads(nested(64))
     assert client.get("/v1/datasets/desk/export").text.count('{"a": ') == 64 * 40
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize("name", ["desk.jsonl", "desk.csv"])
+def test_fields_with_numbers_that_json_lacks_are_refused(client: TestClient, upload: Upload, name: str, number: str) -> None:
+    if name == "desk.csv":
+        content = "text,fields\n" + "\n".join(f'claim {i},"{{""n"": [{number if i == 30 else i}]}}"' for i in range(40))
+    else:
+        content = "\n".join(f'{{"text": "claim {i}", "fields": {{"n": [{number if i == 30 else i}]}}}}' for i in range(40))
+    answer = upload(content, name, text="text", fields="fields")
+    assert answer.status_code == 422, answer.text
+    assert f"{name}, line {32 if name == 'desk.csv' else 31}" in answer.json()["error"]["message"]
+    assert client.get("/v1/datasets").json()["data"] == []
 
 
 def test_a_name_in_the_form_of_an_id_is_refused(client: TestClient, upload: Upload) -> None:

@@ -1,6 +1,7 @@
 """Parquet: texts, numbers, dates and structs are read; what unpacks to more than it may is refused before it is unpacked."""
 
 import io
+import json
 import struct
 import tracemalloc
 from collections.abc import Callable
@@ -165,6 +166,26 @@ def test_a_damaged_page_is_refused_and_nothing_else_happens(place: int) -> None:
 def test_more_rows_than_may_be_are_refused_by_the_footer_alone() -> None:
     with pytest.raises(TooLarge, match="has 1,000 rows and at most 999 are taken"):
         opened(packed({"text": ["a"] * 1000}), most_rows=999)
+
+
+def test_numbers_that_json_lacks_are_null_and_the_export_is_json(client: TestClient, upload: Upload) -> None:
+    odd = [float("nan"), float("inf"), float("-inf"), 1.5]
+    fields = [{"n": odd[number % 4], "all": [odd[number % 4]]} for number in range(40)]
+    data = packed({"text": [f"claim {number}" for number in range(40)], "fields": fields, "n": odd * 10})
+    assert [cells for _, cells in opened(data).records(["n"])][:4] == [("",), ("",), ("",), ("1.5",)]
+    assert upload(data, "desk.parquet", text="text", fields="fields").status_code == 201
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    exported = client.get("/v1/datasets/desk/export").text.splitlines()
+    read = [json.loads(line, parse_constant=refuse)["fields"] for line in exported]
+    assert read[:4] == [{"n": None, "all": [None]}] * 3 + [{"n": 1.5, "all": [1.5]}]
+
+
+def test_maps_with_other_keys_than_texts_are_objects() -> None:
+    keys = pa.array([[(date(2026, 1, 1), "a")]], pa.map_(pa.date32(), pa.string()))
+    assert list(opened(packed({"fields": keys})).records(["fields"])) == [(1, ('{"2026-01-01": "a"}',))]
 
 
 def test_two_columns_of_one_name_are_refused_as_in_csv(client: TestClient, upload: Upload) -> None:

@@ -187,8 +187,9 @@ def export(
 ) -> None:
     """Write a dataset to a file, each row with its split.
 
-    JSON Lines, added again with --split-by split, are the same version. In CSV an apostrophe stands before a text that a
-    spreadsheet would compute. A file that exists is replaced.
+    JSON Lines, added again under the same name with --split-by split, are the same version; what was added with --no-clean or
+    --drop none needs that again. In CSV an apostrophe stands before a text that a spreadsheet would compute. A file that
+    exists is replaced.
 
     Examples:
 

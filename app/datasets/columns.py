@@ -89,6 +89,13 @@ def choose_columns(
             "text_to_text, none for text.",
             param=targets[-1],
         )
+    if exported := _exported(table, named, kind, not_these):
+        reason = "the columns are named as in an export"
+        return Columns(
+            exported,
+            1.0,
+            tuple(Choice(role, (role,), role in named, 1.0, ("named" if role in named else reason,)) for role in ROLES[exported]),
+        )
     taken = {name for names in named.values() for name in names} | set(not_these)
     all_free = [looks for looks in columns if looks.name not in taken]
 
@@ -138,6 +145,18 @@ def require(table: Table, column: str, param: str) -> None:
     near = [names[name] for name in get_close_matches(column.lower(), names, n=3, cutoff=0.5)]
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     raise Unprocessable(f"{table.name} has no column {column!r}. {hint}{_listed(table)}", param=param)
+
+
+def _exported(
+    table: Table, named: Mapping[Role, tuple[str, ...]], kind: Kind | None, not_these: Collection[str]
+) -> Kind | None:
+    """The kind of which this is an export, where the columns have exactly the names that an export gives them."""
+    names = sorted([*table.columns, *table.nested])
+    for one in KINDS if kind is None else [kind]:
+        roles = ROLES[one]
+        if names == sorted(["split", *roles]) and not set(roles) & set(not_these):
+            return one if all(role in roles and columns == (role,) for role, columns in named.items()) else None
+    return None
 
 
 # ---- What speaks for a column

@@ -126,8 +126,8 @@ async def get_dataset_rows(dataset: str, page: Annotated[RowsPageIn, Query()], s
 async def export_dataset(
     dataset: str, session: SessionDep, database: DatabaseDep, format: export.Format = "jsonl", split: Split | None = None
 ) -> StreamingResponse:
-    """All rows, or those of one split, with the split of each: as JSON Lines, which uploaded again with `split_by=split` make
-    the same version, or as CSV, in which no cell is a formula."""
+    """All rows, or those of one split, with the split of each: as JSON Lines, which uploaded again under the same name with
+    `split_by=split` (and `clean`, `drop` as the first time) make the same version, or as CSV, in which no cell is a formula."""
     found = await store.find_dataset(session, dataset)
     content = export.lines(found.kind, store.all_rows(database, found.id, split), format)
     headers = {"Content-Disposition": f'attachment; filename="{found.name}-{found.version}.{format}"'}

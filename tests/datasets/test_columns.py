@@ -149,3 +149,13 @@ def test_roles_that_do_not_fit_are_refused(options: dict[str, Any], message: str
     with pytest.raises(Unprocessable) as refused:
         guess(TICKETS["tickets"], **options)
     assert message in refused.value.message
+
+
+def test_columns_named_as_in_an_export_are_what_they_are_called() -> None:
+    columns = {"split": ["train", "test"] * 20, "text": [str(i) for i in range(40)], "answer": ["yes", "no"] * 20}
+    found = guess(columns, not_these=["split"])
+    assert (found.kind, found.text, found.target, found.unclear, found.notes) == ("text_to_text", "text", ("answer",), None, [])
+    named = guess(columns, not_these=["split"], named={"label": ("answer",), "text": ("text",)})
+    assert (named.kind, named.target) == ("classification", ("answer",))
+    more = guess(columns | {"day": ["2026-01-01"] * 40}, not_these=["split"], named={"text": ("text",)})
+    assert more.kind_confidence < 1

@@ -78,6 +78,29 @@ def test_an_export_as_csv_is_the_same_version_again_too(client: TestClient, uplo
     assert (again.status_code, again.json()["id"]) == (200, dataset["id"])
 
 
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@pytest.mark.parametrize("kind", RECORDS)
+def test_an_export_is_the_same_version_with_no_column_named(client: TestClient, upload: Upload, kind: str, form: str) -> None:
+    """Also where answers repeat, as labels do, and texts are short."""
+    records = RECORDS[kind]
+    if kind == "text_to_text":
+        records = [{"text": f"claim {i}", "answer": f"{'yes' if i % 2 else 'no'}"} for i in range(60)]
+    lines = "".join(f"{json.dumps(record)}\n" for record in records)
+    dataset = upload(lines, "desk.jsonl", text="text", **NAMED[kind]).json()
+    exported = client.get("/v1/datasets/desk/export", params={"format": form})
+    again = upload(exported.content, f"desk.{form}", split_by="split")
+    assert (again.status_code, again.json().get("id")) == (200, dataset["id"]), again.text
+
+
+def test_texts_that_were_kept_as_they_are_need_that_again(client: TestClient, upload: Upload) -> None:
+    records = [{"text": f"a  story {i}\u200b", "label": "ab"[i % 2]} for i in range(40)]
+    lines = "".join(f"{json.dumps(record)}\n" for record in records)
+    dataset = upload(lines, "desk.jsonl", text="text", label="label", clean=False).json()
+    exported = client.get("/v1/datasets/desk/export").content
+    assert upload(exported, "desk.jsonl", split_by="split", clean=False).json()["id"] == dataset["id"]
+    assert upload(exported, "desk.jsonl", split_by="split").json()["id"] != dataset["id"]
+
+
 def test_no_cell_of_an_exported_csv_is_a_formula(client: TestClient, upload: Upload) -> None:
     cells = ('=HYPERLINK("http://x")', "+1 555 0100 called", "@sum of it", "-2 degrees", "2 - 1 degrees")
     lines = [json.dumps({"text": f"{cells[i % 5]} {i}", "label": "=a" if i % 2 else "b"}) for i in range(40)]

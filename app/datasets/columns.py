@@ -94,7 +94,9 @@ def choose_columns(
         return Columns(
             exported,
             1.0,
-            tuple(Choice(role, (role,), role in named, 1.0, ("named" if role in named else reason,)) for role in ROLES[exported]),
+            tuple(
+                Choice(role, (role,), role in named, 1.0, ("named" if role in named else reason,)) for role in ROLES[exported]
+            ),
         )
     taken = {name for names in named.values() for name in names} | set(not_these)
     all_free = [looks for looks in columns if looks.name not in taken]

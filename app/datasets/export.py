@@ -12,7 +12,8 @@ from app.datasets.kinds import target
 Format = Literal["jsonl", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 MEDIA_TYPES: dict[Format, str] = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that spreadsheets compute (OWASP, "CSV Injection")
+# How a cell begins that spreadsheets compute, full-width signs too (OWASP, "CSV Injection").
+FORMULA = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")
 
 
 async def lines(kind: str, chunks: AsyncIterator[Sequence[DatasetRow]], form: Format) -> AsyncIterator[str]:

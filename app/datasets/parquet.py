@@ -12,11 +12,10 @@ import pyarrow.parquet as pq
 from pyarrow import types
 
 from app.datasets.pages import unpacked_bytes
-from app.datasets.reading import Record, several_of
+from app.datasets.reading import Record, check_width, several_of
 from app.errors import TooLarge, Unprocessable
 
 BATCH_ROWS = 500
-MAX_COLUMNS = 2000
 _NOT_FINITE = {"nan", "-nan", "inf", "-inf"}  # as Arrow writes them
 _METADATA_BYTES = 16 * 2**20  # of one string in the footer
 
@@ -41,8 +40,7 @@ class ParquetTable:
                 "limit with VERSUS_MAX_UPLOAD_ROWS.",
                 param="file",
             )
-        if len(schema) > MAX_COLUMNS:
-            raise Unprocessable(f"{name} has {len(schema):,} columns; keep at most {MAX_COLUMNS:,}.", param="file")
+        check_width(name, len(schema))
         for column, count in Counter(schema.names).items():
             if count > 1:
                 raise Unprocessable(several_of(name, column, count), param="file")

@@ -15,6 +15,8 @@ from app.errors import Unprocessable
 
 SAMPLE_ROWS = 1000  # read to find the columns of JSON Lines
 
+MAX_COLUMNS = 2000
+
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 Record = tuple[int, tuple[str, ...]]  # line where it starts, cells
@@ -57,6 +59,12 @@ def refuse_constant(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON; write null")
 
 
+def check_width(table: str, columns: int) -> None:
+    """Raises Unprocessable over MAX_COLUMNS."""
+    if columns > MAX_COLUMNS:
+        raise Unprocessable(f"{table} has more than {MAX_COLUMNS:,} columns; keep at most so many.", param="file")
+
+
 def several_of(table: str, column: str, count: int) -> str:
     return f"{table} has {count} columns named {column!r}; give each its own name."
 
@@ -94,6 +102,7 @@ class CsvTable:
         self._delimiter = delimiter or default
         self._refuse_other_delimiter()
         _, header = next(self._all(), (0, []))
+        check_width(self.name, len(header))
         self.columns = [cell.strip() for cell in header]
         self.nested: list[str] = []
 
@@ -164,6 +173,7 @@ class JsonLinesTable:
             for key, value in record.items():
                 plain[key] = plain.get(key, True) and not isinstance(value, dict | list)
                 objects[key] = objects.get(key, True) and isinstance(value, dict | None)
+            check_width(self.name, len(plain))
         self.columns = [key for key, is_plain in plain.items() if is_plain and key.isprintable()]
         self.nested = [key for key, is_object in objects.items() if is_object and not plain[key] and key.isprintable()]
 

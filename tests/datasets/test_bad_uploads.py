@@ -169,6 +169,19 @@ def test_a_wrong_field_is_named(upload: Upload, field: str, value: str) -> None:
     assert field in answer.json()["error"]["message"]
 
 
+WIDE = {
+    "desk.csv": ",".join(f"c{i}" for i in range(2001)) + "\n" + ",".join("a" for _ in range(2001)),
+    "desk.jsonl": "\n".join(json.dumps({f"c{i}": "a", f"d{i}": "a", f"e{i}": {}}) for i in range(700)),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_more_columns_than_may_be_are_refused(upload: Upload, name: str) -> None:
+    answer = upload(WIDE[name], name)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"] == f"{name} has more than 2,000 columns; keep at most so many."
+
+
 def nested(levels: int) -> str:
     return '{"a": ' * levels + "1" + "}" * levels
 

@@ -1,6 +1,8 @@
 """Each kind of dataset is uploaded, split, listed, previewed, read and exported; what cannot use it says what to do."""
 
 import asyncio
+import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from starlette.testclient import TestClient
 
 from app.benchmarks.curve.data import read_study
 from app.database.migrations import upgrade
+from app.datasets.export import csv_line
 from app.errors import InvalidRequest
 from app.main import create_app
 from app.settings import Settings
@@ -111,6 +114,11 @@ def test_no_cell_of_an_exported_csv_is_a_formula(client: TestClient, upload: Upl
     assert exported[5].partition(",")[2] == "2 - 1 degrees 4,b"
     # JSON Lines are for machines: there the texts are as they came.
     assert json.loads(client.get("/v1/datasets/desk/export").text.splitlines()[0])["text"] == '=HYPERLINK("http://x") 0'
+
+
+@pytest.mark.parametrize("begin", [*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20"])
+def test_each_begin_of_a_formula_gets_an_apostrophe(begin: str) -> None:
+    assert next(csv.reader(io.StringIO(csv_line([f"{begin}1", "a"]), newline=""))) == [f"'{begin}1", "a"]
 
 
 def test_columns_of_a_csv_can_be_fields(client: TestClient, upload: Upload) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request, Response, UploadFile, status
+from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile, status
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -24,7 +24,7 @@ from app.datasets.schemas import (
 )
 from app.datasets.splits import Split
 from app.deps import DatabaseDep, SessionDep, SettingsDep
-from app.errors import TooLarge
+from app.errors import TooLarge, Unprocessable
 
 
 class LimitedRoute(APIRoute):
@@ -78,10 +78,20 @@ class UploadIn(DatasetIn):
         return [Upload(file.file, file.filename or "", split) for split, file in files if file is not None]
 
 
+async def one_file_each(request: Request) -> None:
+    """Raises Unprocessable for two parts of one name, of which the form would keep the last."""
+    form = await request.form()
+    for part in ("file", "validation", "test"):
+        if (count := len(form.getlist(part))) > 1:
+            raise Unprocessable(f"The upload has {count} parts named {part!r}; send one.", param=part)
+
+
 UploadDep = Annotated[UploadIn, Form(media_type="multipart/form-data")]
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, responses={200: {"model": DatasetOut}})
+@router.post(
+    "", status_code=status.HTTP_201_CREATED, responses={200: {"model": DatasetOut}}, dependencies=[Depends(one_file_each)]
+)
 async def upload_dataset(form: UploadDep, session: SessionDep, settings: SettingsDep, response: Response) -> DatasetOut:
     """Makes a new version from a CSV, TSV, JSON Lines or Parquet file; the very same content under the same name returns its
     version. Columns that are not named are guessed, and a guess that is not sure enough is a 422 that lists them."""
@@ -93,7 +103,7 @@ async def upload_dataset(form: UploadDep, session: SessionDep, settings: Setting
     return DatasetOut.of(dataset)
 
 
-@router.post("/preview")
+@router.post("/preview", dependencies=[Depends(one_file_each)])
 async def preview_dataset(form: UploadDep, settings: SettingsDep) -> PreviewOut:
     """What the same upload would make: the columns and what they are taken for, the first rows, splits, counts, report, and why
     it would be refused. Nothing is stored."""

@@ -241,6 +241,13 @@ def test_a_request_without_a_file_is_refused(client: TestClient) -> None:
         assert "file" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("path", ["/v1/datasets", "/v1/datasets/preview"])
+def test_two_files_of_one_name_are_refused(client: TestClient, path: str) -> None:
+    answer = client.post(path, files=[("file", ("desk.csv", GOOD)), ("file", ("other.csv", GOOD))])
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "file")
+    assert answer.json()["error"]["message"] == "The upload has 2 parts named 'file'; send one."
+
+
 def test_a_path_in_a_files_name_goes_nowhere(upload: Upload) -> None:
     dataset = upload(GOOD, "../../etc/Desk of\x1b[31m Claims.csv").json()
     assert (dataset["name"], dataset["source"]) == ("desk-of-31m-claims", "Desk of[31m Claims.csv")

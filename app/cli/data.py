@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from app.database.session import Session
     from app.datasets.schemas import DatasetOut, DatasetRowOut, PreviewOut
+    from app.datasets.splits import Split
     from app.errors import UnclearColumns
 
 app = typer.Typer(no_args_is_help=True, help="Data: add, list, show, export.")
@@ -81,7 +82,7 @@ def add(
     given: dict[str, Any] = {"name": name, "text": text, "label": label, "answer": answer, "fields": fields, "kind": kind}
     given |= {"split": split, "split_by": split_by, "fractions": fractions, "top": top, "seed": seed, "delimiter": delimiter}
     given |= {"clean": clean, "drop": drop, "similarity": similarity}
-    files = {"train": file, "validation": validation, "test": test}
+    files: dict[Split, Path | None] = {"train": file, "validation": validation, "test": test}
     try:
         if validation is not None and test is None:
             raise Unprocessable("--validation goes with --test: without official test rows, all rows are shared out.")

@@ -1,50 +1,47 @@
 """What `versus data` does with files and the database: reads, stores and writes datasets, no service needed."""
 
 import asyncio
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from app.database.session import Database, Session
     from app.datasets.export import Format
     from app.datasets.ingest import Ingested, Upload
     from app.datasets.schemas import DatasetIn, DatasetOut, PreviewOut
+    from app.datasets.splits import Split
     from app.settings import Settings
 
 T = TypeVar("T")
 
 
-def _uploads(files: "dict[str, Path | None]", settings: "Settings") -> "list[Upload]":
+@contextmanager
+def _uploads(files: "Mapping[Split, Path | None]", settings: "Settings") -> "Iterator[list[Upload]]":
+    """The files that are there, open within the block. Raises TooLarge."""
     from app.datasets.ingest import Upload, upload_too_large
 
     there = {split: path for split, path in files.items() if path is not None}
     if sum(path.stat().st_size for path in there.values()) > settings.max_upload_bytes:
         raise upload_too_large(settings.max_upload_bytes)
-    return [Upload(path.open("rb"), path.name, split) for split, path in there.items()]  # type: ignore[arg-type]
+    with ExitStack() as opened:
+        yield [Upload(opened.enter_context(path.open("rb")), path.name, split) for split, path in there.items()]
 
 
-def ingest_files(files: "dict[str, Path | None]", options: "DatasetIn", settings: "Settings") -> "Ingested":
+def ingest_files(files: "Mapping[Split, Path | None]", options: "DatasetIn", settings: "Settings") -> "Ingested":
     from app.datasets.ingest import ingest
 
-    uploads = _uploads(files, settings)
-    try:
+    with _uploads(files, settings) as uploads:
         return ingest(uploads, options, settings)
-    finally:
-        for upload in uploads:
-            upload.stream.close()
 
 
-def preview_files(files: "dict[str, Path | None]", options: "DatasetIn", settings: "Settings") -> "PreviewOut":
+def preview_files(files: "Mapping[Split, Path | None]", options: "DatasetIn", settings: "Settings") -> "PreviewOut":
     from app.datasets.ingest import preview
 
-    uploads = _uploads(files, settings)
-    try:
+    with _uploads(files, settings) as uploads:
         return preview(uploads, options, settings)
-    finally:
-        for upload in uploads:
-            upload.stream.close()
 
 
 def store_ingested(ingested: "Ingested") -> "DatasetOut":

@@ -74,9 +74,8 @@ def preview(uploads: Sequence[Upload], options: DatasetIn, settings: Settings) -
         if made
         else []
     )
-    columns = [vars(column) for column in seen]
     return PreviewOut.model_validate(
-        {"source": _source(uploads), "columns": columns, "problem": problem, "dataset": made and _content(made), "rows": first}
+        {"source": _source(uploads), "columns": seen, "problem": problem, "dataset": made and _content(made), "rows": first}
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.catalog.cards import Name
 from app.database.tables import Dataset
 from app.datasets.kinds import Kind, Role, target
+from app.datasets.looks import Looks
 from app.datasets.splits import Split, Strategy
 
 Column = Annotated[str, Field(max_length=200)]
@@ -199,24 +200,11 @@ class DatasetRowListOut(BaseModel):
     next_cursor: str | None
 
 
-class ColumnOut(BaseModel):
-    """How a column of the file looks, in a sample of its rows."""
-
-    name: str
-    looks: Literal["empty", "number", "date", "words", "object"]
-    rows: int
-    empty: int
-    distinct: int
-    mean_chars: float
-    mean_words: float
-    examples: list[str]
-
-
 class PreviewOut(BaseModel):
     """What an upload would make; nothing of it is stored."""
 
     source: str
-    columns: list[ColumnOut]
+    columns: list[Looks]
     problem: str | None = Field(description="why the upload would be refused, and what to do; none: it would be taken")
     dataset: ContentOut | None = Field(description="what it would hold; none where it cannot be made")
     rows: list[DatasetRowOut] = Field(description="the first of them")

@@ -1,8 +1,8 @@
 """Versions and aliases over HTTP: load, unload, delete; promote and roll back by alias."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
@@ -85,9 +85,8 @@ class AliasListOut(BaseModel):
 async def load_model(model: ModelPath, settings: SettingsDep, catalog: CatalogDep, engines: EnginesDep) -> LoadOut:
     """Brings the weights into memory, so that no later request waits for them."""
     version = catalog.find(model)
-    with _in_time(f"Loading {version.id}", settings.request_timeout_s):
-        async with asyncio.timeout(settings.request_timeout_s):
-            await engines.warm(version)
+    async with _in_time(f"Loading {version.id}", settings.request_timeout_s):
+        await engines.warm(version)
     return LoadOut(id=version.id, status="loaded")
 
 
@@ -95,9 +94,8 @@ async def load_model(model: ModelPath, settings: SettingsDep, catalog: CatalogDe
 async def unload_model(model: ModelPath, settings: SettingsDep, catalog: CatalogDep, engines: EnginesDep) -> LoadOut:
     """Frees the memory once running requests have ended; a base takes its adapters along. A later request loads it again."""
     version = catalog.find(model)
-    with _in_time(f"Running requests kept {version.id} from leaving: unloading", settings.request_timeout_s):
-        async with asyncio.timeout(settings.request_timeout_s):
-            await engines.unload(version)
+    async with _in_time(f"Running requests kept {version.id} from leaving: unloading", settings.request_timeout_s):
+        await engines.unload(version)
     return LoadOut(id=version.id, status="loaded" if engines.loaded(version) else "available")
 
 
@@ -144,10 +142,12 @@ def _alias(name: str, decisions: list[Decision]) -> AliasOut:
     return AliasOut(name=name, target=own[0].target, history=own)
 
 
-@contextmanager
-def _in_time(what: str, seconds: float) -> Iterator[None]:
+@asynccontextmanager
+async def _in_time(what: str, seconds: float) -> AsyncIterator[None]:
+    """Raises DeadlineExceeded."""
     try:
-        yield
+        async with asyncio.timeout(seconds):
+            yield
     except TimeoutError as error:
         raise DeadlineExceeded(
             f"{what} took longer than {seconds:.0f} s (VERSUS_REQUEST_TIMEOUT_S); try again when less is asked."

@@ -20,7 +20,7 @@ from app.training.estimate import Need, need, read_shape
 from app.training.make import Rows, make_variant
 from app.training.room import check_room, folder_bytes, free_memory, told
 from tests.training.test_make import recipe
-from tests.training.test_training_runs import OPTIONS, World, world  # noqa: F401
+from tests.training.world import OPTIONS, World
 
 ROOT = Path(__file__).parents[2]
 Usage = namedtuple("Usage", "total used free")
@@ -121,7 +121,7 @@ def test_bytes_are_told_in_a_unit_that_suits(count: int, says: str) -> None:
     assert told(count) == says
 
 
-def test_an_estimate_over_http_tells_rows_cut_and_starts_nothing(world: World) -> None:  # noqa: F811
+def test_an_estimate_over_http_tells_rows_cut_and_starts_nothing(world: World) -> None:
     long = "".join(json.dumps({"text": text * n, "label": label}) + "\n" for n in (1, 900) for text, label in ROWS)
     assert world.client.post("/v1/datasets", files={"file": ("long.jsonl", long.encode())}).status_code == 201
     tasks = [{"name": "long", "dataset": "long"}]
@@ -143,7 +143,7 @@ def test_an_estimate_over_http_tells_rows_cut_and_starts_nothing(world: World) -
 ROWS = [(f"{word} number {n}", label) for n in range(30) for word, label in (("stolen", "theft"), ("burned", "fire"))]
 
 
-def test_a_run_that_will_not_fit_is_refused_at_the_door(world: World, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_run_that_will_not_fit_is_refused_at_the_door(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room.shutil, "disk_usage", lambda _: Usage(0, 0, 1000))
     body = {"name": "claims", "method": "full", "tasks": [{"name": "desk", "dataset": "desk"}]}
     refused = world.client.post("/v1/training-runs", json=body)
@@ -154,7 +154,7 @@ def test_a_run_that_will_not_fit_is_refused_at_the_door(world: World, monkeypatc
 
 
 def test_what_waits_or_runs_already_is_found_again_though_it_leaves_no_room_for_another(
-    world: World,  # noqa: F811
+    world: World,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     body = {"name": "claims", "method": "lora", "tasks": [{"name": "desk", "dataset": "desk"}], "options": OPTIONS}
@@ -169,7 +169,7 @@ def test_what_waits_or_runs_already_is_found_again_though_it_leaves_no_room_for_
 
 
 def test_only_the_worker_knows_the_memory_of_a_gpu(
-    world: World,  # noqa: F811
+    world: World,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(routes, "memory_without_gpu", lambda: 1000)
@@ -182,7 +182,7 @@ def test_only_the_worker_knows_the_memory_of_a_gpu(
 
 
 def test_others_reach_the_database_while_an_estimate_is_made(
-    world: World,  # noqa: F811
+    world: World,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     begun, go_on = Event(), Event()
@@ -205,7 +205,7 @@ def test_others_reach_the_database_while_an_estimate_is_made(
         assert estimate.result().status_code == 200
 
 
-def test_a_base_that_does_not_exist_is_told_at_once(world: World) -> None:  # noqa: F811
+def test_a_base_that_does_not_exist_is_told_at_once(world: World) -> None:
     body = {"name": "claims", "base": "generl", "tasks": [{"name": "desk", "dataset": "desk"}]}
     for path in ("/v1/training-runs", "/v1/training-runs/estimate"):
         refused = world.client.post(path, json=body)

@@ -1,84 +1,13 @@
 """Training over HTTP: a worker killed in the middle goes on, and the variant serves without a restart."""
 
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from starlette.testclient import TestClient
 
-from app.database.migrations import upgrade
-from app.main import create_app
-from app.settings import Settings
-from tests.training.conftest import rows
-
-ROOT = Path(__file__).parents[2]
-WORKER = [sys.executable, "-W", "error", "-m", "app.cli", "worker"]
-OPTIONS = {"epochs": 3.0, "batch_tokens": 64, "validations": 2, "learning_rate": 1e-2}
-
-
-class World:
-    """A service with a tiny general model, one uploaded dataset, and real worker processes."""
-
-    def __init__(self, client: TestClient, folder: Path) -> None:
-        self.client, self.folder = client, folder
-        self.workers: list[subprocess.Popen[bytes]] = []
-
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        with (self.folder / "worker.log").open("ab") as log:
-            worker = subprocess.Popen(
-                WORKER, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"}
-            )
-        self.workers.append(worker)
-        return worker
-
-    def start(self, **body: Any) -> dict[str, Any]:
-        options = OPTIONS | body.pop("options", {})
-        tasks = [{"name": "desk", "dataset": "desk"}]
-        given = {"name": "claims", "method": "lora", "tasks": tasks, "options": options}
-        response = self.client.post("/v1/training-runs", json=given | body)
-        assert response.status_code in (200, 202), response.text
-        return dict(response.json())
-
-    def run(self, run_id: str) -> dict[str, Any]:
-        return dict(self.client.get(f"/v1/training-runs/{run_id}").json())
-
-    def finished(self, run_id: str) -> dict[str, Any]:
-        until(lambda: self.run(run_id)["status"] not in ("queued", "running"))
-        return self.run(run_id)
-
-
-def until(true: Callable[[], bool], seconds: float = 240.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def world(models_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setenv("VERSUS_DATA_DIR", str(tmp_path / "var"))
-    monkeypatch.setenv("VERSUS_MODELS_DIR", str(models_root))
-    settings = Settings()
-    upgrade(settings.database)
-    with TestClient(create_app(settings)) as client:
-        lines = "".join(
-            json.dumps({"text": f"{text}, row {i}", "label": label}) + "\n" for i, (text, label) in enumerate(rows(200))
-        )
-        uploaded = client.post("/v1/datasets", files={"file": ("desk.jsonl", lines.encode())})
-        assert uploaded.status_code == 201, uploaded.text
-        world = World(client, tmp_path)
-        yield world
-        for worker in world.workers:
-            worker.kill()
-            worker.wait()
+from tests.training.world import OPTIONS, World, until
 
 
 def weights(world: World, model: str) -> dict[str, torch.Tensor]:

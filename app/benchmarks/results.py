@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from app.benchmarks import runner
+from app.benchmarks.arms import ArmResult
 from app.benchmarks.baselines import Baseline
 from app.benchmarks.consistency import REWORDINGS
 from app.benchmarks.runner import SCORINGS, Arm, Case, Style
 from app.benchmarks.scorers import Label, accuracy
-from app.benchmarks.verdict import ArmResult
 from app.database.tables import Prediction
 
 
@@ -66,7 +66,9 @@ def arm_result(
         latencies_ms=[one.latency_ms if row < timed else None for row, one in enumerate(answers)],
         reruns=reruns,
         rewordings=rewordings,
+        probabilities=[one.probabilities for one in answers],
         tokens=() if baseline else [(one.prompt_tokens or 0) + (one.completion_tokens or 0) for one in answers],
+        answer_tokens=() if baseline else [one.completion_tokens or 0 for one in answers],
         cases_per_second=per_second,
         parameters=baseline.parameters if baseline else arm.parameters,
         bytes=baseline.bytes if baseline else arm.bytes,

@@ -1,12 +1,13 @@
 """General or custom: decided by a stated rule from results on the same cases, with the numbers and the cases still needed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from app.benchmarks.scorers import Label, encode, macro_f1_metric
+from app.benchmarks.arms import ArmResult, Kind, aligned
+from app.benchmarks.scorers import encode, macro_f1_metric
 from app.benchmarks.statistics import (
     Interval,
     bootstrap,
@@ -19,53 +20,10 @@ from app.benchmarks.statistics import (
 )
 from app.errors import InvalidRequest
 
-Kind = Literal["baseline", "general", "custom"]
 Decision = Literal["custom", "general", "not enough evidence"]
 
 ALPHA = 0.05
 CHEAPER = 0.9  # at most this share of the other's cost: what varies less from run to run is no reason to switch
-
-
-@dataclass(frozen=True)
-class ArmResult:
-    """What one arm answered in a run, and what it took. `cases`, `gold` and `predicted` run in parallel, one entry per case.
-
-    Consistency is keyed by case id, never by row number; it may cover fewer cases than the test. Empty means not measured.
-    """
-
-    arm: str
-    kind: Kind
-    cases: Sequence[int]
-    gold: Sequence[str]
-    predicted: Sequence[Label]  # None: the answer was none of the labels; it stays in and counts as wrong
-    model: str | None = None
-    version: int | None = None
-    digest: str | None = None
-    validation_accuracy: float | None = None  # needed when several arms share a kind: the best is chosen by it
-    latencies_ms: Sequence[float | None] = ()  # one per case, None where it was not timed; or empty
-    reruns: Mapping[int, Sequence[Label]] = field(default_factory=dict)  # case -> answers of fresh sampled calls, same N each
-    rewordings: Mapping[str, Mapping[int, Label]] = field(default_factory=dict)  # name of the rewording -> case -> answer
-    tokens: Sequence[int] = ()  # prompt and answer together, one per case, or empty
-    cases_per_second: float | None = None
-    parameters: int | None = None
-    bytes: int | None = None
-    notes: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        n = len(self.cases)
-        if n == 0:
-            raise InvalidRequest(f"Arm {self.arm!r} has no case; run the task on at least one.")
-        if len(set(self.cases)) != n:
-            raise InvalidRequest(f"Arm {self.arm!r} has a case twice; keep one base answer per case.")
-        for name in ("gold", "predicted", "latencies_ms", "tokens"):
-            if (length := len(getattr(self, name))) != n and (length or name in ("gold", "predicted")):
-                raise InvalidRequest(f"Arm {self.arm!r} has {n} cases but {length} {name}; give one per case.")
-        if strangers := {case for answers in (self.reruns, *self.rewordings.values()) for case in answers} - set(self.cases):
-            raise InvalidRequest(f"Arm {self.arm!r} has repeats of cases it never answered: {sorted(strangers)[:5]}.")
-
-    @property
-    def correct(self) -> list[bool]:
-        return [right == answer for right, answer in zip(self.gold, self.predicted, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -195,30 +153,6 @@ def compare(first: ArmResult, second: ArmResult, labels: Sequence[str], *, seed:
         difference=paired_proportions(first_only, second_only, n),
         p_value=mcnemar_midp(first_only, second_only),
         macro_f1_difference=paired_bootstrap_difference(macro_f1_metric(len(labels)), gold, a, b, seed=seed),
-    )
-
-
-def aligned(arm: ArmResult, to: ArmResult) -> ArmResult:
-    """`arm` with its cases in the order of `to`."""
-    if different := set(arm.cases) ^ set(to.cases):
-        raise InvalidRequest(
-            f"{to.arm!r} and {arm.arm!r} answered different cases ({len(different)} only one of them has); compare arms on the "
-            "same cases, for example by resuming the run that is not finished."
-        )
-    row = {case: index for index, case in enumerate(arm.cases)}
-    order = [row[case] for case in to.cases]
-    gold = [arm.gold[i] for i in order]
-    if gold != list(to.gold):
-        raise InvalidRequest(
-            f"{to.arm!r} and {arm.arm!r} have different gold labels for the same case; run both on one dataset."
-        )
-    return replace(
-        arm,
-        cases=to.cases,
-        gold=gold,
-        predicted=[arm.predicted[i] for i in order],
-        latencies_ms=[arm.latencies_ms[i] for i in order] if arm.latencies_ms else (),
-        tokens=[arm.tokens[i] for i in order] if arm.tokens else (),
     )
 
 

@@ -12,8 +12,8 @@ from dbos import DBOS
 from app.benchmarks import results, runner, store
 from app.benchmarks.client import ServiceClient
 from app.benchmarks.consistency import REWORDINGS
-from app.benchmarks.report import build_summary
 from app.benchmarks.runner import Arm, BaselineArm, Case, Chunk, ModelArm, Style
+from app.benchmarks.summary import build_summary
 from app.database.session import DatabaseError, transaction
 from app.errors import VersusError
 from app.jobs.context import current

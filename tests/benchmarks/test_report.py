@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from app.benchmarks.report import build_summary, cells, headers, to_csv, to_html, to_markdown, to_table
-from app.benchmarks.verdict import ArmResult
+from app.benchmarks.arms import ArmResult
+from app.benchmarks.report import cells, headers, to_csv, to_html, to_markdown, to_table
+from app.benchmarks.summary import build_summary
 from app.errors import InvalidRequest
 
 LABELS = ("auto", "fire", "theft", "water", "flood")  # no test case is flood

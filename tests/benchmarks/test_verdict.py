@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from app.benchmarks.verdict import ArmResult, Verdict, chosen, compare, decide
+from app.benchmarks.arms import ArmResult
+from app.benchmarks.verdict import Verdict, chosen, compare, decide
 from app.errors import InvalidRequest
 
 LABELS = ("auto", "fire", "theft", "water")

@@ -1,0 +1,82 @@
+"""What one arm answered in a run, case by case: what every measure, verdict and report starts from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from app.benchmarks.scorers import Label
+from app.errors import InvalidRequest
+
+Kind = Literal["baseline", "general", "custom"]
+
+_PARALLEL = ("latencies_ms", "probabilities", "tokens", "answer_tokens", "clusters")  # one entry per case, or none
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """What one arm answered in a run, and what it took. `cases`, `gold` and `predicted` run in parallel, one entry per case.
+
+    Consistency is keyed by case id, never by row number; it may cover fewer cases than the test. Empty means not measured.
+    """
+
+    arm: str
+    kind: Kind
+    cases: Sequence[int]
+    gold: Sequence[str]
+    predicted: Sequence[Label]  # None: the answer was none of the labels; it stays in and counts as wrong
+    model: str | None = None
+    version: int | None = None
+    digest: str | None = None
+    validation_accuracy: float | None = None  # needed when several arms share a kind: the best is chosen by it
+    latencies_ms: Sequence[float | None] = ()  # one per case, None where it was not timed; or empty
+    reruns: Mapping[int, Sequence[Label]] = field(default_factory=dict)  # case -> answers of fresh sampled calls, same N each
+    rewordings: Mapping[str, Mapping[int, Label]] = field(default_factory=dict)  # name of the rewording -> case -> answer
+    probabilities: Sequence[Mapping[str, float] | None] = ()  # one per case (label -> share of 1), None where unknown; or empty
+    tokens: Sequence[int] = ()  # prompt and answer together, one per case, or empty
+    answer_tokens: Sequence[int] = ()  # of the answer alone, one per case, or empty
+    clusters: Sequence[str] = ()  # what cases belong together (a contract, a claim), one per case; or each case alone
+    slices: Mapping[str, Sequence[str]] = field(default_factory=dict)  # column -> its value, one per case
+    cases_per_second: float | None = None
+    parameters: int | None = None
+    bytes: int | None = None
+    notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.cases)
+        if n == 0:
+            raise InvalidRequest(f"Arm {self.arm!r} has no case; run the task on at least one.")
+        if len(set(self.cases)) != n:
+            raise InvalidRequest(f"Arm {self.arm!r} has a case twice; keep one base answer per case.")
+        parallel = {name: getattr(self, name) for name in ("gold", "predicted", *_PARALLEL)} | self.slices
+        for name, entries in parallel.items():
+            if (length := len(entries)) != n and (length or name in ("gold", "predicted")):
+                raise InvalidRequest(f"Arm {self.arm!r} has {n} cases but {length} {name}; give one per case.")
+        if strangers := {case for answers in (self.reruns, *self.rewordings.values()) for case in answers} - set(self.cases):
+            raise InvalidRequest(f"Arm {self.arm!r} has repeats of cases it never answered: {sorted(strangers)[:5]}.")
+
+    @property
+    def correct(self) -> list[bool]:
+        return [right == answer for right, answer in zip(self.gold, self.predicted, strict=True)]
+
+
+def aligned(arm: ArmResult, to: ArmResult) -> ArmResult:
+    """`arm` with its cases in the order of `to`."""
+    if different := set(arm.cases) ^ set(to.cases):
+        raise InvalidRequest(
+            f"{to.arm!r} and {arm.arm!r} answered different cases ({len(different)} only one of them has); compare arms on the "
+            "same cases, for example by resuming the run that is not finished."
+        )
+    row = {case: index for index, case in enumerate(arm.cases)}
+    order = [row[case] for case in to.cases]
+    gold = [arm.gold[i] for i in order]
+    if gold != list(to.gold):
+        raise InvalidRequest(
+            f"{to.arm!r} and {arm.arm!r} have different gold labels for the same case; run both on one dataset."
+        )
+
+    def ordered(entries: Sequence[Any]) -> list[Any]:
+        return [entries[i] for i in order] if entries else []
+
+    columns: dict[str, Any] = {name: ordered(getattr(arm, name)) for name in (*_PARALLEL, "predicted")}
+    slices = {column: ordered(values) for column, values in arm.slices.items()}
+    return replace(arm, cases=to.cases, gold=gold, slices=slices, **columns)

@@ -47,7 +47,7 @@ class ArmResult:
             raise InvalidRequest(f"Arm {self.arm!r} has no case; run the task on at least one.")
         if len(set(self.cases)) != n:
             raise InvalidRequest(f"Arm {self.arm!r} has a case twice; keep one base answer per case.")
-        parallel = {name: getattr(self, name) for name in ("gold", "predicted", *_PARALLEL)} | self.slices
+        parallel = {name: getattr(self, name) for name in ("gold", "predicted", *_PARALLEL)} | dict(self.slices)
         for name, entries in parallel.items():
             if (length := len(entries)) != n and (length or name in ("gold", "predicted")):
                 raise InvalidRequest(f"Arm {self.arm!r} has {n} cases but {length} {name}; give one per case.")

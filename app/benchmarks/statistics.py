@@ -1,37 +1,61 @@
-"""Intervals, paired tests and sample sizes: each with its source, each seeded where it draws.
+"""Intervals, paired tests and sample sizes in closed form: each with its source. What is drawn is in app.benchmarks.resampling.
 
-A metric for `bootstrap` is a function `(*arrays, weights) -> values`: `arrays` hold one entry per case (length n), `weights`
-is (resamples, n) and says how often each case was drawn, `values` is (resamples,). So a resample is never materialised, and
-whole clusters of different sizes fit into one rectangle.
+Where cases come in clusters (the letters of one claim, the clauses of one contract) they say less than as many independent
+ones. Sums of residuals over whole clusters give the standard error, Student's t with one degree of freedom per cluster less
+one its width, and the ratio of variances, the design effect, the number of independent cases that they are worth.
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import binom, norm
+from scipy.stats import beta, binom, norm, t
 
-Floats = NDArray[np.float64]
-Metric = Callable[..., Floats]
+from app.benchmarks.resampling import (
+    Floats,
+    Interval,
+    Metric,
+    bootstrap,
+    bootstrap_draws,
+    cluster_codes,
+    mean,
+    percentile_interval,
+    quantile,
+    score_bounds,
+)
 
-_CELLS = 2_000_000  # weights held at once: 16 MB of float64
+__all__ = [
+    "Floats",
+    "Interval",
+    "Metric",
+    "bootstrap",
+    "bootstrap_draws",
+    "cases_for_quantile",
+    "cases_needed",
+    "clustered_mcnemar",
+    "holm",
+    "mcnemar_midp",
+    "mean",
+    "mean_interval",
+    "non_inferior",
+    "paired_accuracy",
+    "paired_bootstrap_difference",
+    "paired_difference",
+    "paired_proportions",
+    "pass_k",
+    "percentile_interval",
+    "proportion",
+    "quantile",
+    "quantile_interval",
+    "standard_error",
+    "wilson",
+]
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A number with its confidence interval and the number of cases it stands on."""
-
-    estimate: float
-    low: float
-    high: float
-    n: int
-
-    def excludes(self, value: float) -> bool:
-        return value < self.low or value > self.high
+# ---- One arm
 
 
 def wilson(successes: float, n: int, confidence: float = 0.95) -> Interval:
@@ -41,81 +65,89 @@ def wilson(successes: float, n: int, confidence: float = 0.95) -> Interval:
     """
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"{successes} successes of {n} cases is no proportion")
-    z = _z(confidence)
     share = successes / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    # At 0 and n the bound is exact; rounding must not push it past the estimate.
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == n else centre + half
-    return Interval(share, low, high, n)
+    return Interval(share, *score_bounds(share, n, _z(confidence)), n)
 
 
-def bootstrap(
-    metric: Metric,
-    *arrays: Any,
-    clusters: Sequence[Hashable] | None = None,
-    resamples: int = 2000,
-    seed: int = 0,
-    confidence: float = 0.95,
+def proportion(successes: Sequence[bool], clusters: Sequence[Hashable] | None = None, confidence: float = 0.95) -> Interval:
+    """Wilson's interval; with clusters that of as many independent cases as they are worth (Korn & Graubard 1998, Survey
+    Methodology 24:193, with Wilson's bounds for theirs). Where all cases agree, each cluster counts as one case."""
+    n, share = len(successes), sum(successes) / len(successes)
+    if clusters is None:
+        return wilson(sum(successes), n, confidence)
+    effective, z = _effective(np.asarray(successes, dtype=np.float64), clusters, confidence)
+    return Interval(share, *score_bounds(share, effective, z), n)
+
+
+def mean_interval(values: Sequence[float], clusters: Sequence[Hashable] | None = None, confidence: float = 0.95) -> Interval:
+    """Mean with Student's t; raises ValueError for fewer than two cases (or clusters)."""
+    x = np.asarray(values, dtype=np.float64)
+    error, units = standard_error(x, clusters)
+    half, middle = _t(units, confidence) * error, float(x.mean())
+    return Interval(middle, middle - half, middle + half, len(x))
+
+
+def standard_error(values: Floats, clusters: Sequence[Hashable] | None = None) -> tuple[float, int]:
+    """Of the mean, and of how many units: sqrt(C / (C - 1) * sum over clusters of (sum of residuals)^2) / n (Liang & Zeger
+    1986 with the usual factor for few clusters; Miller, arXiv 2411.00640, eq. 4). Without clusters each case is one."""
+    residuals = values - values.mean()
+    totals = residuals if clusters is None else np.bincount(cluster_codes(clusters, len(values)), weights=residuals)
+    if (units := len(totals)) < 2:
+        raise ValueError(f"a standard error needs at least two {'cases' if clusters is None else 'clusters'}")
+    return math.sqrt(units / (units - 1) * float(totals @ totals)) / len(values), units
+
+
+def quantile_interval(
+    values: Sequence[float], q: float, clusters: Sequence[Hashable] | None = None, confidence: float = 0.95
 ) -> Interval:
-    """Percentile interval of `metric` over resampled cases, or over whole resampled clusters (Efron & Tibshirani 1993, ch. 13).
+    """The q-th quantile between two order statistics, in any distribution (Hutson 1999, J. Applied Statistics 26:343).
 
-    Resamples on which the metric is undefined (nan) are left out of the quantiles.
+    Fractional ranks by the beta law of order statistics; with clusters, of as many cases as they are worth. Where the cases
+    are too few for a bound (72 for an upper bound of p95), it is the smallest or the largest value seen: see
+    `cases_for_quantile`.
     """
-    estimate, draws = bootstrap_draws(metric, *arrays, clusters=clusters, resamples=resamples, seed=seed)
-    return percentile_interval(estimate, draws, len(arrays[0]), confidence)
+    x = np.sort(np.asarray(values, dtype=np.float64))
+    n = len(x)
+    estimate = float(x[max(0, math.ceil(q * n - 1e-9) - 1)])
+    if n < 2:
+        return Interval(estimate, estimate, estimate, n)
+    effective = float(n)
+    if clusters is not None:
+        effective, _ = _effective((np.asarray(values) <= estimate).astype(np.float64), clusters, confidence)
 
+    def bound(probability: float) -> float:
+        # The rank r whose order statistic is at most the true quantile with this probability: I_q(r, n + 1 - r).
+        def beyond(rank: float) -> float:
+            return float(beta.cdf(q, rank, effective + 1 - rank)) - probability
 
-def bootstrap_draws(
-    metric: Metric, *arrays: Any, clusters: Sequence[Hashable] | None = None, resamples: int = 2000, seed: int = 0
-) -> tuple[float, Floats]:
-    """`metric` of all cases, and of each resample (resamples,). Which cases a resample holds depends on their number, the
-    clusters and the seed only: the draws of two arms on the same cases are paired."""
-    columns = [np.asarray(array) for array in arrays]
-    n = len(columns[0])
-    if n == 0 or any(len(column) != n for column in columns):
-        raise ValueError("a bootstrap needs at least one case and arrays of one length")
-    estimate = float(metric(*columns, np.ones((1, n)))[0])
-    draws = [metric(*columns, weights) for weights in _resampled_weights(n, clusters, resamples, seed)]
-    return estimate, np.concatenate(draws)
+        lowest, highest = min(1.0, effective / 2), max(effective, effective / 2)
+        if beyond(lowest) < 0:
+            rank = 1.0
+        elif beyond(highest) > 0:
+            rank = float(n)
+        else:
+            rank = float(brentq(beyond, lowest, highest)) / (effective + 1) * (n + 1)
+        return float(np.interp(rank, np.arange(1, n + 1), x))
 
-
-def percentile_interval(estimate: float, draws: Floats, n: int, confidence: float = 0.95) -> Interval:
-    """Between the outer quantiles of `draws`, widened to hold the estimate."""
     tail = (1 - confidence) / 2
-    low, high = np.nanquantile(draws, [tail, 1 - tail])
-    # A percentile interval may miss its own estimate by a little where the metric is biased in resamples: widen, never hide.
-    return Interval(estimate, min(float(low), estimate), max(float(high), estimate), n)
+    return Interval(estimate, min(estimate, bound(1 - tail)), max(estimate, bound(tail)), n)
 
 
-def _resampled_weights(n: int, clusters: Sequence[Hashable] | None, resamples: int, seed: int) -> Iterator[Floats]:
-    """Chunks of (rows, n) case counts; the draws do not depend on the size of the chunks."""
-    generator = np.random.default_rng(seed)
-    of_case = np.arange(n) if clusters is None else _codes(clusters, n)
-    units = int(of_case.max()) + 1
-    rows = max(1, _CELLS // max(n, units))
-    for start in range(0, resamples, rows):
-        count = min(rows, resamples - start)
-        drawn = generator.integers(units, size=(count, units)) + units * np.arange(count)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=count * units).reshape(count, units).astype(np.float64)
-        yield counts if clusters is None else counts[:, of_case]
+def cases_for_quantile(q: float, confidence: float = 0.95) -> int:
+    """So many independent cases have a smallest and a largest value beyond the q-th quantile, each but for half the error."""
+    tail = (1 - confidence) / 2
+    return math.ceil(math.log(tail) / math.log(max(q, 1 - q)))
 
 
-def mean(values: Floats, weights: Floats) -> Floats:
-    """Metric: the mean over cases."""
-    return np.asarray(weights @ values / weights.sum(axis=1))
+def pass_k(correct: int, n: int, k: int) -> float:
+    """pass^k: the chance that k fresh calls are all right, from `correct` of `n` calls: C(c, k) / C(n, k), unbiased (Yao et
+    al., arXiv 2406.12045). Not (c/n)^k, which is too high for a case that is right only sometimes."""
+    if not 0 <= correct <= n or not 1 <= k <= n:
+        raise ValueError(f"pass^{k} needs at least {k} calls, and from 0 to {n} of them right; {correct} were")
+    return math.comb(correct, k) / math.comb(n, k)
 
 
-def quantile(q: float) -> Metric:
-    """Metric: the q-th quantile over cases (the smallest value with at least a share q of the cases at or below it)."""
-
-    def metric(values: Floats, weights: Floats) -> Floats:
-        order = np.argsort(values, kind="stable")
-        reached = np.cumsum(weights[:, order], axis=1)
-        return np.asarray(values[order][np.argmax(reached >= q * reached[:, -1:] - 1e-9, axis=1)], dtype=np.float64)
-
-    return metric
+# ---- Two arms
 
 
 def mcnemar_midp(b: int, c: int) -> float:
@@ -132,7 +164,7 @@ def mcnemar_midp(b: int, c: int) -> float:
     return min(1.0, float(2 * binom.cdf(smaller, b + c, 0.5) - binom.pmf(smaller, b + c, 0.5)))
 
 
-def paired_proportions(b: float, c: float, n: int, confidence: float = 0.95) -> Interval:
+def paired_proportions(b: float, c: float, n: float, confidence: float = 0.95) -> Interval:
     """Score interval of the difference (b - c) / n of two paired proportions (Tango 1998, Statistics in Medicine 17:891).
 
     b: cases only the first got right; c: cases only the second got right. Unlike a standard error, it keeps its width when
@@ -155,7 +187,50 @@ def paired_proportions(b: float, c: float, n: int, confidence: float = 0.95) -> 
     edge = 1 - 1e-12
     low = brentq(lambda delta: score(delta) - z, -edge, difference) if difference > -edge and score(-edge) > z else -1.0
     high = brentq(lambda delta: score(delta) + z, difference, edge) if difference < edge and score(edge) < -z else 1.0
-    return Interval(difference, float(low), float(high), n)
+    return Interval(difference, float(low), float(high), round(n))
+
+
+def clustered_mcnemar(first: Sequence[bool], second: Sequence[bool], clusters: Sequence[Hashable]) -> tuple[Interval, float]:
+    """Difference of the shares right, with its 95 % interval, and the p-value, where cases come in clusters.
+
+    The test sums the differences within each cluster (Obuchowski 1998, Statistics in Medicine 17:1495) and refers the ratio
+    to Student's t. The interval is Tango's for as many pairs as the clustered ones are worth; where all pairs agree, each
+    cluster counts as one. One cluster alone is worth one pair.
+    """
+    d = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    n, wins, losses = len(d), float((d > 0).sum()), float((d < 0).sum())
+    if len(set(clusters)) < 2:
+        return replace(paired_proportions(wins / n, losses / n, 1), n=n), 1.0
+    by_cluster = np.bincount(cluster_codes(clusters, len(d)), weights=d)
+    spread = math.sqrt(float(by_cluster @ by_cluster))
+    error, units = standard_error(d, clusters)
+    p = float(2 * t.sf(abs(by_cluster.sum()) / spread, units - 1)) if spread else 1.0
+    alone, _ = standard_error(d)
+    worth = (alone / error) ** 2 if error > 1e-12 else units / n  # of one case; Student's t below as a wider normal
+    worth *= (_z(0.95) / _t(units, 0.95)) ** 2
+    return replace(paired_proportions(worth * wins, worth * losses, worth * n), n=n), p
+
+
+def paired_accuracy(
+    first: Sequence[bool], second: Sequence[bool], clusters: Sequence[Hashable] | None = None
+) -> tuple[Interval, float]:
+    """Share right of `first` minus that of `second` on the same cases: its 95 % interval and the p-value of no difference.
+
+    Tango's interval and McNemar's mid-p; where cases come in clusters, `clustered_mcnemar`.
+    """
+    if clusters is not None:
+        return clustered_mcnemar(first, second, clusters)
+    b = sum(x and not y for x, y in zip(first, second, strict=True))
+    c = sum(y and not x for x, y in zip(first, second, strict=True))
+    return paired_proportions(b, c, len(first)), mcnemar_midp(b, c)
+
+
+def non_inferior(difference: Interval, margin: float) -> bool:
+    """Not worse by more than `margin` (in the units of the difference, a share for accuracy): the whole interval lies above
+    minus the margin. With a 95 % interval a one-sided test at 2.5 %, as regulators ask (ICH E9, section 3.3.2)."""
+    if margin <= 0:
+        raise ValueError("a margin is above 0; without one ask for superiority")
+    return difference.low > -margin
 
 
 def paired_difference(
@@ -164,7 +239,7 @@ def paired_difference(
     clusters: Sequence[Hashable] | None = None,
     confidence: float = 0.95,
 ) -> Interval:
-    """Mean of a - b over the same cases, with the paired standard error of Miller (arXiv 2411.00640), clustered if asked.
+    """Mean of a - b over the same cases: Miller's paired standard error (arXiv 2411.00640), clustered if asked; Student's t.
 
     Repeats are averaged within a case before they come here: more seeds make no more cases.
     """
@@ -172,15 +247,8 @@ def paired_difference(
     n = len(d)
     if n < 2:
         raise ValueError("a paired difference needs at least two cases")
-    residuals = d - d.mean()
-    if clusters is None:
-        error = math.sqrt(float(residuals @ residuals) / (n * (n - 1)))
-    else:
-        totals = np.bincount(_codes(clusters, n), weights=residuals)
-        if len(totals) < 2:
-            raise ValueError("a clustered standard error needs at least two clusters")
-        error = math.sqrt(len(totals) / (len(totals) - 1) * float(totals @ totals)) / n
-    half = _z(confidence) * error
+    error, units = standard_error(d, clusters)
+    half = _t(units, confidence) * error
     return Interval(float(d.mean()), float(d.mean()) - half, float(d.mean()) + half, n)
 
 
@@ -194,12 +262,16 @@ def paired_bootstrap_difference(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Interval:
-    """Interval of metric(gold, a) - metric(gold, b): both arms are scored on the same resampled cases."""
+    """Interval (BCa) of metric(gold, a) - metric(gold, b): both arms are scored on the same resampled cases."""
 
     def difference(gold: Any, a: Any, b: Any, weights: Floats) -> Floats:
         return metric(gold, a, weights) - metric(gold, b, weights)
 
-    return bootstrap(difference, gold, a, b, clusters=clusters, resamples=resamples, seed=seed, confidence=confidence)
+    options: dict[str, Any] = {"clusters": clusters, "resamples": resamples, "seed": seed, "confidence": confidence}
+    return bootstrap(difference, gold, a, b, method="bca", **options)
+
+
+# ---- Planning and several tests
 
 
 def cases_needed(discordance: float, delta: float, alpha: float = 0.05, power: float = 0.8) -> int:
@@ -228,9 +300,14 @@ def _z(confidence: float) -> float:
     return float(norm.ppf((1 + confidence) / 2))
 
 
-def _codes(clusters: Sequence[Hashable], n: int) -> NDArray[np.int64]:
-    """Clusters as numbers 0..C-1, in order of first appearance."""
-    if len(clusters) != n:
-        raise ValueError(f"{len(clusters)} clusters for {n} cases")
-    numbers: dict[Hashable, int] = {}
-    return np.array([numbers.setdefault(cluster, len(numbers)) for cluster in clusters], dtype=np.int64)
+def _t(units: int, confidence: float) -> float:
+    return float(t.ppf((1 + confidence) / 2, units - 1))
+
+
+def _effective(values: Floats, clusters: Sequence[Hashable], confidence: float) -> tuple[float, float]:
+    """Independent cases that clustered ones (0 or 1) are worth, and the quantile of Student's t to use with them."""
+    if len(set(clusters)) < 2:
+        return 1.0, _z(confidence)
+    error, units = standard_error(values, clusters)
+    share = float(values.mean())
+    return share * (1 - share) / error**2 if error > 1e-12 else float(units), _t(units, confidence)

@@ -9,7 +9,14 @@ from app.errors import InvalidRequest
 
 Kind = Literal["baseline", "general", "custom"]
 
-_PARALLEL = ("latencies_ms", "probabilities", "tokens", "answer_tokens", "clusters")  # one entry per case, or none
+_PARALLEL = (
+    "latencies_ms",
+    "probabilities",
+    "label_mass",
+    "tokens",
+    "answer_tokens",
+    "clusters",
+)  # one entry per case, or none
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,9 @@ class ArmResult:
     reruns: Mapping[int, Sequence[Label]] = field(default_factory=dict)  # case -> answers of fresh sampled calls, same N each
     rewordings: Mapping[str, Mapping[int, Label]] = field(default_factory=dict)  # name of the rewording -> case -> answer
     probabilities: Sequence[Mapping[str, float] | None] = ()  # one per case (label -> share of 1), None where unknown; or empty
+    label_mass: Sequence[float | None] = ()  # one per case: the sum of the labels' likelihoods; or empty
+    scoring: Literal["sum", "mean", "calibrated"] | None = None  # how labels were compared; None: not by likelihood, or unknown
+    label_tokens: Mapping[str, int] = field(default_factory=dict)  # label -> its tokens, the end of the answer included
     tokens: Sequence[int] = ()  # prompt and answer together, one per case, or empty
     answer_tokens: Sequence[int] = ()  # of the answer alone, one per case, or empty
     clusters: Sequence[str] = ()  # what cases belong together (a contract, a claim), one per case; or each case alone

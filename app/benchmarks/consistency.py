@@ -2,15 +2,17 @@
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from app.benchmarks.scorers import Label
-from app.benchmarks.statistics import Interval, wilson
+from app.benchmarks.statistics import Interval, proportion
+
+Clusters = Sequence[Hashable] | None  # what each case belongs to
 
 # ---- Agreement
 
 
-def tara(labels_per_case: Sequence[Sequence[Label]]) -> Interval:
+def tara(labels_per_case: Sequence[Sequence[Label]], clusters: Clusters = None) -> Interval:
     """TARa@N: the share of cases that got the same answer in all N fresh calls (Atil et al., arXiv 2408.04667).
 
     An unparsed answer (None) is no decision: such a case counts as not agreeing, even when every call failed alike.
@@ -19,24 +21,24 @@ def tara(labels_per_case: Sequence[Sequence[Label]]) -> Interval:
     repeats = {len(answers) for answers in labels_per_case}
     if len(repeats) != 1 or min(repeats) < 2:
         raise ValueError(f"every case needs the same number of answers, at least 2; got {sorted(repeats)}")
-    agreeing = sum(answers[0] is not None and len(set(answers)) == 1 for answers in labels_per_case)
-    return wilson(agreeing, len(labels_per_case))
+    agreeing = [answers[0] is not None and len(set(answers)) == 1 for answers in labels_per_case]
+    return proportion(agreeing, clusters)
 
 
-def flip_rate(base: Sequence[Label], reworded: Sequence[Label]) -> Interval:
+def flip_rate(base: Sequence[Label], reworded: Sequence[Label], clusters: Clusters = None) -> Interval:
     """Share of cases whose decision changed with the wording; no decision on either side counts as changed."""
-    flips = sum(before is None or before != after for before, after in zip(base, reworded, strict=True))
-    return wilson(flips, len(base))
+    return proportion([before is None or before != after for before, after in zip(base, reworded, strict=True)], clusters)
 
 
-def worst_wording_accuracy(gold: Sequence[str], wordings: Mapping[str, Sequence[Label]]) -> tuple[str, Interval]:
+def worst_wording_accuracy(
+    gold: Sequence[str], wordings: Mapping[str, Sequence[Label]], clusters: Clusters = None
+) -> tuple[str, Interval]:
     """The wording that a model answers worst, and its accuracy there (the first of equals)."""
     correct = {
-        name: sum(right == answer for right, answer in zip(gold, predicted, strict=True))
-        for name, predicted in wordings.items()
+        name: [right == answer for right, answer in zip(gold, predicted, strict=True)] for name, predicted in wordings.items()
     }
-    worst = min(correct, key=correct.__getitem__)
-    return worst, wilson(correct[worst], len(gold))
+    worst = min(correct, key=lambda name: sum(correct[name]))
+    return worst, proportion(correct[worst], clusters)
 
 
 # ---- Rewordings: deterministic in (text, seed), the same for every arm, and no digit is ever touched

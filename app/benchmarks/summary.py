@@ -8,18 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from app.benchmarks.arms import ArmResult, aligned
-from app.benchmarks.consistency import flip_rate, tara, worst_wording_accuracy
-from app.benchmarks.scorers import score
-from app.benchmarks.statistics import bootstrap, quantile, wilson
-from app.benchmarks.verdict import decide
+from app.benchmarks.measures.slices import SliceScore, slice_scores
+from app.benchmarks.resampling import resample
+from app.benchmarks.rows import Answers, arm_row
+from app.benchmarks.verdict import Verdict, decide
 from app.errors import InvalidRequest
 
 Summary = Mapping[str, Any]
-
-_SHOWN_CASES = 20
 
 
 def build_summary(
@@ -43,7 +39,11 @@ def build_summary(
     if len({arm.arm for arm in arms}) < len(arms):
         raise InvalidRequest("Two arms of the run have the same name; give each its own.")
     arms = [arms[0], *(aligned(arm, arms[0]) for arm in arms[1:])]
-    rows = [_row(arm, labels, seed, resamples) for arm in arms]
+    clusters = _clusters(arms)
+    answers = {arm.arm: Answers.of(arm, labels) for arm in arms}
+    measures = {name: one.measures() for name, one in answers.items()}
+    found = resample(measures, len(arms[0].cases), clusters=clusters, resamples=resamples, seed=seed)
+    rows = [arm_row(answers[arm.arm], found[arm.arm], clusters) for arm in arms]
     if len(repeats := {row["reruns"] for row in rows if row["reruns"]}) > 1:
         raise InvalidRequest(
             f"The arms were rerun {sorted(repeats)} times; agreement is comparable only over equally many reruns."
@@ -58,6 +58,8 @@ def build_summary(
         "rewordings": sorted({name for arm in arms for name in arm.rewordings}),
         "rows": rows,
         "by_label": _by_label(arms, labels),
+        "slices": [asdict(one) for one in _slices(arms, verdict, clusters)],
+        "clusters": len(set(clusters)) if clusters else None,
         "verdict": {**asdict(verdict), "cases_still_needed": verdict.cases_still_needed} if verdict else None,
         "resamples": resamples,
         "seed": seed,
@@ -68,75 +70,16 @@ def build_summary(
 # ---- Numbers
 
 
-def _row(arm: ArmResult, labels: Sequence[str], seed: int, resamples: int) -> dict[str, Any]:
-    scored = score(arm.gold, arm.predicted, labels, seed=seed, resamples=resamples)
-    latencies = np.asarray([ms for ms in arm.latencies_ms if ms is not None], dtype=np.float64)
-    p50, p95 = (
-        asdict(bootstrap(quantile(q), latencies, seed=seed, resamples=resamples)) if len(latencies) else None
-        for q in (0.5, 0.95)
-    )
-    return {
-        "arm": arm.arm,
-        "kind": arm.kind,
-        "model": arm.model,
-        "version": arm.version,
-        "digest": arm.digest,
-        "accuracy": asdict(scored.accuracy),
-        "macro_f1": asdict(scored.macro_f1),
-        "validation_accuracy": arm.validation_accuracy,
-        "unparsed": scored.unparsed,
-        **_reruns(arm),
-        **_rewordings(arm),
-        "always_wrong": _always_wrong(arm),
-        "tokens_per_answer": sum(arm.tokens) / len(arm.tokens) if arm.tokens else None,
-        "latency_p50_ms": p50,
-        "latency_p95_ms": p95,
-        "cases_per_second": arm.cases_per_second,
-        "parameters": arm.parameters,
-        "bytes": arm.bytes,
-        "per_class": [asdict(one) for one in scored.per_class],
-        "notes": list(arm.notes),
-    }
+def _clusters(arms: Sequence[ArmResult]) -> Sequence[str] | None:
+    """What the cases belong to; None: each is alone."""
+    if different := [arm.arm for arm in arms if list(arm.clusters) != list(arms[0].clusters)]:
+        raise InvalidRequest(f"{arms[0].arm!r} and {different[0]!r} tell different clusters; give each arm the same.")
+    return arms[0].clusters or None
 
 
-def _reruns(arm: ArmResult) -> dict[str, Any]:
-    if not arm.reruns:
-        return {"reruns": None, "rerun_consistency": None}
-    answers = list(arm.reruns.values())
-    return {"reruns": len(answers[0]), "rerun_consistency": asdict(tara(answers))}
-
-
-def _rewordings(arm: ArmResult) -> dict[str, Any]:
-    if not arm.rewordings:
-        return {"rewording_consistency": None, "flip_rates": {}, "worst_wording": None}
-    cases = sorted(next(iter(arm.rewordings.values())))
-    if any(set(answers) != set(cases) for answers in arm.rewordings.values()):
-        raise InvalidRequest(f"Arm {arm.arm!r} has rewordings of different cases; finish the run so that each covers the same.")
-    gold, base = dict(zip(arm.cases, arm.gold, strict=True)), dict(zip(arm.cases, arm.predicted, strict=True))
-    wordings = {
-        "original": [base[case] for case in cases],
-        **{name: [answers[case] for case in cases] for name, answers in arm.rewordings.items()},
-    }
-    worst, its_accuracy = worst_wording_accuracy([gold[case] for case in cases], wordings)
-    return {
-        "rewording_consistency": asdict(tara(list(zip(*wordings.values(), strict=True)))),
-        "flip_rates": {name: asdict(flip_rate(wordings["original"], wordings[name])) for name in arm.rewordings},
-        "worst_wording": {"name": worst, "accuracy": asdict(its_accuracy)},
-    }
-
-
-def _always_wrong(arm: ArmResult) -> dict[str, Any] | None:
-    """Cases that were repeated and wrong every time: an average would hide them."""
-    answers = {case: [label] for case, label in zip(arm.cases, arm.predicted, strict=True)}
-    for case, reruns in arm.reruns.items():
-        answers[case].extend(reruns)
-    for reworded in arm.rewordings.values():
-        for case, label in reworded.items():
-            answers[case].append(label)
-    gold = dict(zip(arm.cases, arm.gold, strict=True))
-    repeated = [case for case in arm.cases if len(answers[case]) > 1]
-    wrong = [case for case in repeated if gold[case] not in answers[case]]
-    return {"share": asdict(wilson(len(wrong), len(repeated))), "cases": wrong[:_SHOWN_CASES]} if repeated else None
+def _slices(arms: Sequence[ArmResult], verdict: Verdict | None, clusters: Sequence[str] | None) -> list[SliceScore]:
+    pair = (verdict.custom, verdict.general) if verdict else None
+    return slice_scores(arms[0].slices, {arm.arm: arm.correct for arm in arms}, pair=pair, clusters=clusters)
 
 
 def _by_label(arms: Sequence[ArmResult], labels: Sequence[str]) -> list[dict[str, Any]]:
@@ -160,6 +103,11 @@ def _footnotes(summary: Summary, latency_note: str) -> list[str]:
         f"n = {summary['cases']:,} test cases, the same for every arm. Accuracy with its 95 % Wilson interval; macro-F1 (mean "
         f"of the labels' F1) with its 95 % interval from {summary['resamples']:,} resamples, seed {summary['seed']}."
     ]
+    if summary["clusters"]:
+        notes.append(
+            f"The cases come in {summary['clusters']:,} clusters, which are resampled whole; intervals count the independent "
+            "cases that they are worth."
+        )
     if measured := _sizes(rows, "rerun_consistency"):
         notes.append(
             f"Reruns: share of cases with the same decision in all {summary['reruns']} fresh sampled calls (TARa), {measured}."

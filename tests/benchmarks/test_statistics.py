@@ -4,21 +4,32 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import beta, binom, norm, sem
+from scipy.stats import bootstrap as scipy_bootstrap
 
+from app.benchmarks.resampling import Resampled, resample
 from app.benchmarks.scorers import macro_f1_metric
 from app.benchmarks.statistics import (
     Interval,
     bootstrap,
     bootstrap_draws,
+    cases_for_quantile,
     cases_needed,
+    clustered_mcnemar,
     holm,
     mcnemar_midp,
     mean,
+    mean_interval,
+    non_inferior,
+    paired_accuracy,
     paired_bootstrap_difference,
     paired_difference,
     paired_proportions,
+    pass_k,
+    proportion,
     quantile,
+    quantile_interval,
+    standard_error,
     wilson,
 )
 
@@ -146,6 +157,108 @@ def test_the_draws_of_two_arms_are_of_the_same_cases() -> None:
     assert high_draws - low_draws == pytest.approx(np.ones(2000))
 
 
+def test_bca_agrees_with_scipy() -> None:
+    values = np.random.default_rng(10).exponential(size=80)
+    theirs = scipy_bootstrap((values,), np.mean, n_resamples=4000, method="BCa", rng=np.random.default_rng(0))
+    ours = bootstrap(mean, values, resamples=4000, method="bca")
+    expected = (theirs.confidence_interval.low, theirs.confidence_interval.high)
+    assert (ours.low, ours.high) == pytest.approx(expected, rel=0.03)
+    plain = bootstrap(mean, values, resamples=4000)
+    assert ours.high > plain.high  # the mean of a skewed sample: percentiles end too early
+
+
+def test_an_arm_without_an_error_has_an_interval_all_the_same() -> None:
+    perfect = np.zeros(50, dtype=np.int64)
+    found = resample({"": lambda weights: {"f1": macro_f1_metric(2)(perfect, perfect, weights)}}, 50)[""]["f1"]
+    assert found.percentile().low == 1.0
+    assert found.bounded().low == pytest.approx(wilson(50, 50).low, abs=0.01)
+
+
+def test_a_resample_is_what_the_metric_says_of_the_cases_written_out() -> None:
+    """The slow plain way is the reference: draw, write out the cases, count."""
+    generator = np.random.default_rng(11)
+    gold, answer = _macro_f1_world(generator, 40)
+    metric = macro_f1_metric(4)
+    weights = generator.multinomial(40, np.full(40, 1 / 40), size=20).astype(np.float64)
+    for row, value in zip(weights, metric(gold, answer, weights), strict=True):
+        drawn = np.repeat(np.arange(40), row.astype(int))
+        f1 = []
+        for label in range(4):
+            hits = ((gold[drawn] == label) & (answer[drawn] == label)).sum()
+            either = (gold[drawn] == label).sum() + (answer[drawn] == label).sum()
+            f1 += [2 * hits / either] if either else []
+        assert value == pytest.approx(np.mean(f1))
+
+
+def test_a_metric_that_is_sometimes_undefined_leaves_those_resamples_out() -> None:
+    draws = np.array([np.nan, 0.2, 0.4, 0.6] * 100)
+    found = Resampled(0.4, draws, np.array([0.3, 0.5]), 400, 400)
+    assert (found.percentile().low, found.percentile().high) == (0.2, 0.6)
+    assert 0.2 <= found.bca().low <= found.bca().high <= 0.6
+
+
+# ---- Clusters, means, quantiles, repeats
+
+
+def test_the_clustered_standard_error_by_hand() -> None:
+    # Residuals -2, 0, 0, 2 about the mean 3; sums over clusters -2 and 2: sqrt(2 / 1 * (4 + 4)) / 4.
+    assert standard_error(np.array([1.0, 3.0, 3.0, 5.0]), ["a", "a", "b", "b"]) == (pytest.approx(1.0), 2)
+    values = np.random.default_rng(12).normal(size=30)
+    assert standard_error(values)[0] == pytest.approx(sem(values))
+    with pytest.raises(ValueError, match="at least two clusters"):
+        standard_error(values, ["a"] * 30)
+
+
+def test_a_proportion_of_copied_cases_is_as_wide_as_that_of_the_cases() -> None:
+    right = (np.random.default_rng(13).random(200) < 0.7).tolist()
+    copied = proportion([ok for ok in right for _ in range(5)], [i for i in range(200) for _ in range(5)])
+    assert copied.high - copied.low == pytest.approx(proportion(right).high - proportion(right).low, rel=0.02)
+    assert copied.n == 1000
+    assert proportion([True] * 100, ["a"] * 50 + ["b"] * 50).low < 0.05  # two claims prove next to nothing
+    assert proportion([True] * 100, ["a"] * 100).low < 0.3
+
+
+def test_a_mean_has_students_interval() -> None:
+    values = [1.0, 2.0, 4.0, 5.0]
+    assert mean_interval(values).high == pytest.approx(3 + 3.182446 * sem(values))
+
+
+@pytest.mark.parametrize(("q", "n"), [(0.5, 100), (0.95, 400)])
+def test_a_quantile_lies_between_the_order_statistics_that_the_binomial_gives(q: float, n: int) -> None:
+    interval = quantile_interval(np.arange(1.0, n + 1).tolist(), q)
+    ranks = binom.ppf([0.025, 0.975], n, q)
+    assert interval.low == pytest.approx(ranks[0], abs=1.01)
+    assert interval.high == pytest.approx(ranks[1] + 1, abs=1.01)
+    assert beta.cdf(q, interval.low, n + 1 - interval.low) == pytest.approx(0.975, abs=1e-6)
+
+
+def test_a_tail_needs_its_cases() -> None:
+    assert [cases_for_quantile(q) for q in (0.5, 0.95, 0.99)] == [6, 72, 368]
+    assert quantile_interval([1.0, 2.0, 3.0], 0.95).high == 3.0
+    assert quantile_interval([7.0], 0.5) == Interval(7.0, 7.0, 7.0, 1)
+
+
+def test_a_quantile_of_copied_cases_is_as_wide_as_that_of_the_cases() -> None:
+    values = np.random.default_rng(14).exponential(size=100).tolist()
+    alone = quantile_interval(values, 0.5)
+    copied = quantile_interval([v for v in values for _ in range(4)], 0.5, [i for i in range(100) for _ in range(4)])
+    assert copied.high - copied.low == pytest.approx(alone.high - alone.low, rel=0.15)
+
+
+def test_pass_k_by_hand() -> None:
+    assert pass_k(3, 5, 2) == 3 / 10  # not (3/5)^2
+    assert (pass_k(5, 5, 5), pass_k(4, 5, 5), pass_k(3, 5, 1)) == (1.0, 0.0, 0.6)
+    with pytest.raises(ValueError, match="needs at least 6 calls"):
+        pass_k(5, 5, 6)
+
+
+@given(st.integers(2, 8), st.floats(0, 1), st.data())
+def test_pass_k_is_unbiased(n: int, chance: float, data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, n))
+    expected = sum(binom.pmf(c, n, chance) * pass_k(c, n, k) for c in range(n + 1))
+    assert expected == pytest.approx(chance**k, abs=1e-9)
+
+
 # ---- Two arms
 
 
@@ -237,6 +350,50 @@ def test_repeats_are_averaged_within_a_case_first_so_more_seeds_make_no_more_cas
     per_repeat = generator.random((30, 5)) < generator.random((30, 1))  # 30 cases, 5 repeats
     averaged = paired_difference(per_repeat.mean(axis=1), np.full(30, 0.5))
     assert averaged.n == 30
+
+
+def test_obuchowskis_test_sums_within_clusters() -> None:
+    # Differences by cluster 2, 1, -1, 2: z = 4 / sqrt(4 + 1 + 1 + 4), referred to Student's t with 3 degrees of freedom.
+    first = [True, True, True, False, True, True]
+    second = [False, False, False, True, False, False]
+    _, p = clustered_mcnemar(first, second, ["a", "a", "b", "c", "d", "d"])
+    assert p == pytest.approx(0.2949, abs=1e-3)
+
+
+def test_with_clusters_of_one_case_it_is_mcnemars_test() -> None:
+    generator = np.random.default_rng(15)
+    first, second = (generator.random((2, 600)) < [[0.8], [0.74]]).tolist()
+    (plain, p), (clustered, q) = paired_accuracy(first, second), paired_accuracy(first, second, list(range(600)))
+    assert q == pytest.approx(p, abs=0.01)
+    assert (clustered.low, clustered.high) == pytest.approx((plain.low, plain.high), abs=0.001)
+
+
+def test_agreeing_within_one_claim_proves_nothing() -> None:
+    interval, p = paired_accuracy([True] * 50, [False] * 50, ["a"] * 50)
+    assert (p, interval.n) == (1.0, 50)
+    assert interval.low < 0
+    alike, _ = paired_accuracy([True] * 50, [True] * 50, [i // 25 for i in range(50)])
+    assert alike.high > 0.5
+
+
+def test_non_inferiority_asks_the_whole_interval() -> None:
+    assert non_inferior(Interval(-0.001, -0.009, 0.007, 900), 0.01)
+    assert not non_inferior(Interval(0.004, -0.011, 0.019, 300), 0.01)
+    with pytest.raises(ValueError, match="above 0"):
+        non_inferior(Interval(0, 0, 0, 1), 0)
+
+
+def test_connors_number_has_the_power_it_promises() -> None:
+    """Exact: over the number of discordant pairs, then over their split."""
+    n, psi, delta = cases_needed(0.12, 0.05), 0.12, 0.05
+    discordant = np.arange(n + 1)
+    critical = norm.ppf(0.975)
+    power = 0.0
+    for m in discordant[binom.pmf(discordant, n, psi) > 1e-9]:
+        split = np.arange(m + 1)
+        rejected = (2 * split - m) ** 2 > critical**2 * m
+        power += binom.pmf(m, n, psi) * binom.pmf(split, m, (psi + delta) / (2 * psi))[rejected].sum()
+    assert power == pytest.approx(0.8, abs=0.015)
 
 
 # ---- Planning and several tests

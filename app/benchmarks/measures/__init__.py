@@ -1,12 +1,11 @@
-"""What is measured of answers beyond their labels: probabilities, texts, fields, refusals; plain functions, no input or output.
+"""What is measured of answers beyond their labels (app.benchmarks.scorers): plain functions, without input or output.
 
-calibration.py  are probabilities what they say: adaptive ECE, Brier, reliability diagram
+calibration.py  are probabilities what they say: adaptive calibration error, Brier score, reliability diagram
 coverage.py     how right an arm is where it is sure: the risk-coverage curve and its area
-consistency is a file of the package above, as are labels (scorers.py)
-variation.py    how much of right and wrong comes from asking again, and from the wording
+variation.py    how much of right and wrong comes from asking again, and how much from the wording; pass^k
 slices.py       accuracy by column of the data, and where two arms differ
 text.py         exact match, token F1, ROUGE, length, key facts
 fields.py       extraction: right, wrong, missing and invented fields
 bits.py         bits per byte, so that models with different tokenizers compare
-refusals.py     what was refused and should not have been, and the other way round
+refusals.py     harmless requests refused, forbidden ones answered
 """

@@ -12,7 +12,7 @@ from app.benchmarks.arms import ArmResult, aligned
 from app.benchmarks.measures.slices import SliceScore, slice_scores
 from app.benchmarks.resampling import resample
 from app.benchmarks.rows import Answers, arm_row
-from app.benchmarks.verdict import Verdict, decide
+from app.benchmarks.verdict import Question, Verdict, decide
 from app.errors import InvalidRequest
 
 Summary = Mapping[str, Any]
@@ -49,7 +49,8 @@ def build_summary(
             f"The arms were rerun {sorted(repeats)} times; agreement is comparable only over equally many reruns."
         )
     kinds = {arm.kind for arm in arms}
-    verdict = decide(arms, labels, margin_points=margin_points, seed=seed) if {"general", "custom"} <= kinds else None
+    asked = Question(margin_points=margin_points)
+    verdict = decide(arms, labels, asked, seed=seed) if {"general", "custom"} <= kinds else None
     summary: dict[str, Any] = {
         "task": task,
         "cases": len(arms[0].cases),

@@ -81,12 +81,12 @@ async def _run(bench: Bench) -> None:
     }
     arms = [arm for arm in bench.arms.values() if arm.kind == "baseline" or styles[arm.name]]
 
-    # 2. The plan, so that progress knows its end. Ways to ask, and arms of one kind, are chosen between on validation.
-    several = {kind for kind in ("general", "custom") if sum(arm.kind == kind for arm in arms) > 1}
+    # 2. The plan, so that progress knows its end. Ways to ask, arms of one kind, and a cascade's threshold are chosen on
+    # validation, so every model is asked there.
     choosing = {
         arm.name: runner.plan_validation(arm, validation, styles[arm.name], concurrency)
         for arm in arms
-        if arm.kind in several or len(styles.get(arm.name, [])) > 1
+        if arm.kind != "baseline"
     }
     testing = {
         arm.name: runner.plan_test(

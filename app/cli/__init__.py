@@ -18,6 +18,7 @@ from app.cli import (
     models,
     serve,
     train,
+    verdict,
     versions,
     worker,
 )
@@ -43,6 +44,7 @@ app.command()(train.train)
 app.command("learning-curve")(learning_curve.learning_curve)
 app.command()(methods.methods)
 app.command()(bench.bench)
+app.command()(verdict.verdict)
 app.command()(conformance.conformance)
 app.command()(ask.classify)
 app.command()(ask.compare)

@@ -178,6 +178,19 @@ class Prediction(Base):
     error: Mapped[str | None] = mapped_column(Text)
 
 
+class StoredVerdict(Base):
+    """One verdict on two arms of a run: what was asked, and the answer with all of its numbers."""
+
+    __tablename__ = "verdict"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), index=True)
+    decision: Mapped[str] = mapped_column(String(32))  # custom, general, cascade, not enough evidence
+    sentence: Mapped[str] = mapped_column(Text)
+    request: Mapped[dict[str, Any]]
+    verdict: Mapped[dict[str, Any]]
+
+
 class Worker(Base):
     """A job worker that was seen, and the queues that it takes jobs of."""
 

@@ -21,6 +21,7 @@ from fastapi.responses import JSONResponse
 
 from app.benchmarks import store
 from app.benchmarks.routes import router
+from app.benchmarks.verdict.routes import router as verdicts
 from app.catalog.cards import Card, write_card
 from app.catalog.catalog import Catalog
 from app.database.base import Base
@@ -81,20 +82,24 @@ class World:
         known = {version.name: version.digest for version in self.catalog.latest()} | {model: digest}
         (self.folder / "digests.txt").write_text(f"{known['good']} {known['plain']}")
 
-    @asynccontextmanager
-    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
-        """Speaks to the benchmark routes."""
-        app = FastAPI()
+    def app(self) -> FastAPI:
+        """The benchmark routes; a server that runs it closes what it opened."""
+        app = FastAPI(lifespan=_closing)
         app.include_router(router)
+        app.include_router(verdicts)
         app.add_exception_handler(VersusError, _as_json)
         app.state.settings = self.settings
         app.state.database = connect(self.settings.database)
         app.state.catalog = self.catalog
         app.state.jobs = JobQueue(self.settings)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        return app
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
+        """Speaks to the benchmark routes."""
+        app = self.app()
+        async with _closing(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             yield client
-        await app.state.jobs.close()
-        await app.state.database.close()
 
     def call(self, method: str, path: str, json: Any = None) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -130,6 +135,13 @@ def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.05)
+
+
+@asynccontextmanager
+async def _closing(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.jobs.close()
+    await app.state.database.close()
 
 
 async def _as_json(_request: Request, error: Exception) -> JSONResponse:

@@ -104,8 +104,8 @@ def test_a_run_from_request_to_report(world: Any) -> None:
     assert kinds[-1] == "end"
     assert events[-1]["status"] == "succeeded", world.worker_log
     assert (
-        events[-1]["progress"]["done"] == events[-1]["progress"]["total"] == 36 + 3 * 4
-    )  # the test, and 3 ways of scoring on validation
+        events[-1]["progress"]["done"] == events[-1]["progress"]["total"] == 36 + 4 * 4
+    )  # the test; on validation 3 ways of scoring, and the custom model
 
     done = world.call("GET", f"/v1/runs/{run['id']}").json()
     assert [row["arm"] for row in done["summary"]["rows"]] == ["majority class", "plain", "good"]
@@ -126,7 +126,7 @@ def test_a_run_from_request_to_report(world: Any) -> None:
         page = world.call("GET", f"/v1/runs/{run['id']}/predictions?limit=10" + (f"&cursor={cursor}" if cursor else "")).json()
         seen += [(one["arm"], one["condition"], one["case_id"]) for one in page["data"]]
         cursor = page["next_cursor"]
-    assert len(seen) == len(set(seen)) == 36 + 3 * 4  # the test, and 3 ways of scoring on validation
+    assert len(seen) == len(set(seen)) == 36 + 4 * 4  # the test; on validation 3 ways of scoring, and the custom model
     assert seen == sorted(seen)
     only = world.call("GET", f"/v1/runs/{run['id']}/predictions?arm=good&condition=base").json()["data"]
     assert {one["arm"] for one in only} == {"good"}

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom
 
 from app.benchmarks.arms import ArmResult
-from app.benchmarks.verdict import Verdict, chosen, compare, decide
+from app.benchmarks.verdict import Question, Verdict, chosen, compare, decide
 from app.errors import InvalidRequest
 
 LABELS = ("auto", "fire", "theft", "water")
@@ -104,9 +104,9 @@ def test_a_handful_of_agreeing_cases_is_no_proof_of_equality() -> None:
 def test_the_margin_is_in_the_users_points() -> None:
     arms = [_arm("claims", "custom", [1] * 970 + [0] * 20 + [1] * 10, **_latency(1000, 20))]
     arms.append(_arm("general", "general", [1] * 970 + [1] * 15 + [0] * 15, **_latency(1000, 40)))
-    assert decide(arms, LABELS, margin_points=1).decision == "not enough evidence"
-    assert decide(arms, LABELS, margin_points=3).decision == "custom"
-    assert "3 points" in decide(arms, LABELS, margin_points=3).rule
+    assert decide(arms, LABELS, Question(margin_points=1)).decision == "not enough evidence"
+    assert decide(arms, LABELS, Question(margin_points=3)).decision == "custom"
+    assert "3 points" in decide(arms, LABELS, Question(margin_points=3)).rule
 
 
 def test_too_few_cases_are_answered_with_how_many_are_missing() -> None:

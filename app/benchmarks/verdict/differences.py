@@ -1,0 +1,212 @@
+"""By how much two arms differ on the same cases, metric by metric, each with its interval and its test.
+
+An interval that is bootstrapped collapses when hardly any answer differs. Ten agreeing cases prove nothing, so such an
+interval is widened by what the cases that were not seen could still change.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.benchmarks.arms import ArmResult, aligned
+from app.benchmarks.scorers import Codes, encode, macro_f1_metric
+from app.benchmarks.statistics import (
+    Floats,
+    Interval,
+    bootstrap_draws,
+    mcnemar_midp,
+    mean,
+    paired_proportions,
+    percentile_interval,
+    wilson,
+)
+from app.benchmarks.verdict.costs import case_costs
+
+MetricName = Literal["accuracy", "macro_f1", "cost"]
+
+RESAMPLES = 2000
+PER = 1000  # money is told per so many cases
+_FEW = 10  # fewer differing units than this tell too little about how many more there are
+_CELLS = 2_000_000  # random signs held at once
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`first` minus `second`: shares for accuracy and macro-F1, money per 1,000 cases for cost (there less is better)."""
+
+    metric: MetricName
+    first: Interval
+    second: Interval
+    difference: Interval
+    p_value: float  # that both are equal
+    adjusted: float  # the same after Holm, over all tests of the verdict
+    currency: str | None = None  # of cost
+
+    @property
+    def gain(self) -> Interval:
+        """The difference with its sign turned so that above 0 the first arm is better."""
+        d = self.difference
+        return Interval(-d.estimate, -d.high, -d.low, d.n) if self.metric == "cost" else d
+
+
+def accuracy_difference(first: ArmResult, second: ArmResult, *, seed: int = 0) -> Difference:
+    """McNemar mid-p with Tango's interval; over clusters, where cases belong together, resampled and turned as a whole."""
+    second = aligned(second, first)
+    a, b = np.asarray(first.correct, dtype=np.float64), np.asarray(second.correct, dtype=np.float64)
+    n = len(a)
+    only_a, only_b = int((a > b).sum()), int((b > a).sum())
+    if first.clusters:
+        units = _units(first)
+        sizes = np.bincount(units)
+        of_a, of_b, difference = _means(a, b, first, seed, reach=float(sizes.max()))
+        return _plain("accuracy", of_a, of_b, difference, flip_test(a - b, units, seed))
+    return _plain(
+        "accuracy",
+        wilson(float(a.sum()), n),
+        wilson(float(b.sum()), n),
+        paired_proportions(only_a, only_b, n),
+        mcnemar_midp(only_a, only_b),
+    )
+
+
+def cost_difference(
+    first: ArmResult, second: ArmResult, labels: Sequence[str], table: Floats, currency: str, *, seed: int = 0
+) -> Difference:
+    """Expected cost of mistakes per 1,000 cases, from a (K, K + 1) table of money per case: bootstrap, and signs at random."""
+    second = aligned(second, first)
+    a, b = (PER * case_costs(arm, table, labels) for arm in (first, second))
+    units = _units(first)
+    reach = PER * float(table.max() - table.min()) * float(np.bincount(units).max())
+    of_a, of_b, difference = _means(a, b, first, seed, reach)
+    return replace(_plain("cost", of_a, of_b, difference, flip_test(a - b, units, seed)), currency=currency)
+
+
+def macro_f1_difference(first: ArmResult, second: ArmResult, labels: Sequence[str], *, seed: int = 0) -> Difference:
+    """Paired bootstrap, and approximate randomisation: the arms' answers to a case are swapped at random (Noreen 1989)."""
+    second = aligned(second, first)
+    gold, a = encode(first.gold, first.predicted, labels)
+    _, b = encode(second.gold, second.predicted, labels)
+    metric, k, units = macro_f1_metric(len(labels)), len(labels), _units(first)
+    of_a, of_b, difference = _bootstrapped(
+        lambda answers, weights: metric(gold, answers, weights), a, b, first, RESAMPLES, seed
+    )
+    differing = np.bincount(units, weights=a != b) > 0
+    reach = _macro_f1_reach(gold, k) * float(np.bincount(units).max()) * len(differing)
+    return _plain("macro_f1", of_a, of_b, widened(difference, differing, reach), _swap_test(gold, a, b, k, units, seed))
+
+
+def flip_test(d: Floats, units: Codes, seed: int, draws: int = RESAMPLES) -> float:
+    """Two-sided p of a mean difference of 0: the sign of each unit's sum is turned at random (Fisher's randomisation test)."""
+    sums = np.bincount(units, weights=d)
+    sums = sums[sums != 0]
+    if not len(sums):
+        return 1.0
+    seen, generator, extreme = abs(float(sums.sum())), np.random.default_rng(seed), 0
+    for count in _chunks(draws, len(sums)):
+        signs = generator.integers(2, size=(count, len(sums))) * 2.0 - 1
+        extreme += int((np.abs(signs @ sums) >= seen * (1 - 1e-9)).sum())
+    return (1 + extreme) / (1 + draws)
+
+
+def widened(interval: Interval, differing: NDArray[np.bool_], reach: float) -> Interval:
+    """With fewer than ten differing units, each bound moves by what unseen ones could add.
+
+    differing: per unit (a case, a cluster). reach: the most by which a share of 1 of differing units changes the metric. What
+    is unseen is the upper Wilson bound of their share, less the share seen.
+    """
+    units, count = len(differing), int(differing.sum())
+    if count >= _FEW:
+        return interval
+    share = wilson(count, units)
+    unseen = reach * (share.high - share.estimate)
+    return replace(interval, low=interval.low - unseen, high=interval.high + unseen)
+
+
+# ---- Parts
+
+
+def _plain(metric: MetricName, a: Interval, b: Interval, difference: Interval, p_value: float) -> Difference:
+    return Difference(metric, a, b, difference, p_value, adjusted=p_value)
+
+
+def _units(arm: ArmResult) -> Codes:
+    """The number of each case's cluster, or of the case itself, shape (n,)."""
+    numbers: dict[str, int] = {}
+    return np.array(
+        [numbers.setdefault(cluster, len(numbers)) for cluster in arm.clusters] or range(len(arm.cases)), dtype=np.int64
+    )
+
+
+def _means(a: Floats, b: Floats, arm: ArmResult, seed: int, reach: float) -> tuple[Interval, Interval, Interval]:
+    """Of a, of b and of a - b. reach: the most that one differing unit changes the sum of a - b."""
+    of_a, of_b, difference = _bootstrapped(mean, a, b, arm, RESAMPLES, seed)
+    units = _units(arm)
+    differing = np.bincount(units, weights=a != b) > 0
+    return of_a, of_b, widened(difference, differing, reach * len(differing) / len(a))
+
+
+def _bootstrapped(
+    metric: Callable[..., Floats], a: object, b: object, arm: ArmResult, resamples: int, seed: int
+) -> tuple[Interval, Interval, Interval]:
+    """The same resamples for both arms: their difference is paired."""
+    n, clusters = len(arm.cases), arm.clusters or None
+    at_a, draws_a = bootstrap_draws(metric, a, clusters=clusters, resamples=resamples, seed=seed)
+    at_b, draws_b = bootstrap_draws(metric, b, clusters=clusters, resamples=resamples, seed=seed)
+    return (
+        percentile_interval(at_a, draws_a, n),
+        percentile_interval(at_b, draws_b, n),
+        percentile_interval(at_a - at_b, draws_a - draws_b, n),
+    )
+
+
+def _macro_f1_reach(gold: Codes, k: int) -> float:
+    """The most by which one changed answer can move macro-F1.
+
+    It costs the label that lost it at most 1/(2S - 1) of its F1 and the label that got it as much, S the cases of the rarest;
+    or, where a label has no case, it brings that label's F1 of 0 into the mean.
+    """
+    support = np.bincount(gold, minlength=k)[:k]
+    tested = support[support > 0]
+    moved = 2 / (2 * int(tested.min()) - 1) / len(tested)
+    return float(min(1.0, max(moved, 1 / (len(tested) + 1) if len(tested) < k else 0.0)))
+
+
+def _swap_test(gold: Codes, a: Codes, b: Codes, k: int, units: Codes, seed: int) -> float:
+    """p of equal macro-F1 when each unit's answers are handed to the other arm at random, from tallies by label alone."""
+    eye = np.eye(k + 1)[:, :k]  # (k + 1, k): an answer that is none of the labels is a row of zeros
+    size = int(units.max()) + 1
+
+    def tallies(codes: Codes) -> Floats:
+        """Hits and answers by unit and label, shape (units, 2k)."""
+        rows = np.hstack([eye[codes] * eye[gold], eye[codes]])
+        summed = np.zeros((size, 2 * k))
+        np.add.at(summed, units, rows)
+        return summed
+
+    of_a, of_b = tallies(a), tallies(b)
+    moved = of_b - of_a
+    moved = moved[np.any(moved != 0, axis=1)]
+    if not len(moved):
+        return 1.0
+    support = eye[gold].sum(axis=0)
+
+    def f1(summed: Floats) -> Floats:
+        either = support + summed[:, k:]
+        scores = 2 * summed[:, :k] / np.where(either == 0, 1, either)
+        return np.asarray(scores.sum(axis=1) / (either > 0).sum(axis=1))
+
+    total_a, total_b = of_a.sum(axis=0), of_b.sum(axis=0)
+    seen = abs(float((f1(total_a[None]) - f1(total_b[None]))[0]))
+    generator, extreme = np.random.default_rng(seed), 0
+    for count in _chunks(RESAMPLES, len(moved)):
+        swapped = generator.integers(2, size=(count, len(moved))) @ moved
+        extreme += int((np.abs(f1(total_a + swapped) - f1(total_b - swapped)) >= seen * (1 - 1e-9)).sum())
+    return (1 + extreme) / (1 + RESAMPLES)
+
+
+def _chunks(draws: int, width: int) -> list[int]:
+    size = max(1, _CELLS // max(1, width))
+    return [min(size, draws - start) for start in range(0, draws, size)]

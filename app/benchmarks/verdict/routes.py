@@ -1,0 +1,89 @@
+"""Verdicts over HTTP: asked of a finished run, stored with the question, listed and read again."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response, status
+
+from app.benchmarks import store as runs
+from app.benchmarks.arms import ArmResult
+from app.benchmarks.economics import Made, Price
+from app.benchmarks.verdict import store
+from app.benchmarks.verdict.decide import decide
+from app.benchmarks.verdict.evidence import evidence
+from app.benchmarks.verdict.schemas import VerdictIn, VerdictListOut, VerdictOut
+from app.catalog.cards import Card
+from app.catalog.catalog import Catalog
+from app.database.session import transaction
+from app.deps import CatalogDep, DatabaseDep, SessionDep
+from app.errors import Conflict, UnknownModel
+
+router = APIRouter(prefix="/v1/verdicts", tags=["verdicts"])
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def create_verdict(body: VerdictIn, database: DatabaseDep, catalog: CatalogDep, response: Response) -> VerdictOut:
+    """General, custom, both, or not enough evidence: by the rule that is stated in the answer, from a run's predictions."""
+    async with transaction(database) as session:
+        run = await runs.find_run(session, body.run)
+        if run.summary is None:
+            why = f": {run.error}" if run.error else ""
+            raise Conflict(f"Run {run.id} has no verdict, it is {run.status}{why}. Follow it at /v1/runs/{run.id}/events.")
+        rows = await runs.rows(session, str(run.dataset_id))
+        answers = await store.answers(session, run.id)
+    verdict = await asyncio.to_thread(_decided, body, run.config, run.summary, rows, answers, catalog)
+    async with transaction(database) as session:
+        stored = await store.add_verdict(session, run.id, body.model_dump(mode="json"), verdict)
+    response.headers["Location"] = f"/v1/verdicts/{stored.id}"
+    return VerdictOut.of(stored)
+
+
+@router.get("")
+async def list_verdicts(
+    session: SessionDep,
+    run: str | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> VerdictListOut:
+    """Verdicts, newest first, without their numbers."""
+    found, next_cursor = await store.list_verdicts(session, run_id=run, cursor=cursor, limit=limit)
+    data = [VerdictOut.of(stored).model_copy(update={"verdict": None}) for stored in found]
+    return VerdictListOut(data=data, next_cursor=next_cursor)
+
+
+@router.get("/{verdict_id}")
+async def get_verdict(verdict_id: str, session: SessionDep) -> VerdictOut:
+    """One verdict with all of its numbers."""
+    return VerdictOut.of(await store.find_verdict(session, verdict_id))
+
+
+def _decided(
+    body: VerdictIn, config: dict[str, Any], summary: dict[str, Any], rows: Any, answers: Any, catalog: Catalog
+) -> dict[str, Any]:
+    found = evidence(config, summary, rows, answers)
+    cards = {arm.arm: card for arm in found.arms if (card := _card(arm, catalog)) is not None}
+    question = body.question(_listed(cards, body.currency))
+    # The card of the custom arm is known once the arm is chosen; `decide` asks for it by name.
+    made = {name: Made(card.made.seconds, card.made.energy_cost) for name, card in cards.items()}
+    verdict = decide(found.arms, found.labels, question, validation=found.validation, made=made, seed=body.seed)
+    return {**asdict(verdict), "cases_still_needed": verdict.cases_still_needed, "task": summary["task"]}
+
+
+def _card(arm: ArmResult, catalog: Catalog) -> Card | None:
+    """None for a baseline, and for a version that is no longer there."""
+    if arm.model is None or arm.version is None:
+        return None
+    try:
+        return catalog.find(arm.model).card
+    except UnknownModel:
+        return None
+
+
+def _listed(cards: dict[str, Card], currency: str) -> dict[str, Price]:
+    """Prices that cards tell, in the currency asked for; a card that says nothing has zeros."""
+    return {
+        arm: Price(input_per_million=card.price.input_per_million, output_per_million=card.price.output_per_million)
+        for arm, card in cards.items()
+        if card.price.currency == currency and (card.price.input_per_million or card.price.output_per_million)
+    }

@@ -1,0 +1,149 @@
+"""The verdict in words: a sentence for who decides, and the numbers in it with their intervals."""
+
+from collections.abc import Sequence
+
+from app.benchmarks.arms import ArmResult
+from app.benchmarks.statistics import Interval
+from app.benchmarks.verdict.cascade import Cascade
+from app.benchmarks.verdict.differences import Difference
+from app.benchmarks.verdict.floors import Floor
+from app.benchmarks.verdict.pairs import ALPHA, Pair, Slice
+from app.benchmarks.verdict.verdict import Verdict
+
+_FEW_CLUSTERS = 30
+
+
+def sentence(verdict: Verdict) -> str:
+    """For who decides: what was seen, what to do, what is missing, and where the other side is better."""
+    parts = [
+        _seen(verdict.pair),
+        *(_cost_of_mistakes(d) for d in verdict.metrics if d.metric == "cost"),
+        *(_macro_f1(d) for d in verdict.metrics if d.metric == "macro_f1"),
+        _advice(verdict),
+        *(_floor(floor) for floor in verdict.floors if floor.state != "met"),
+        f"About {verdict.cases_still_needed:,} more cases would settle it." if verdict.cases_still_needed else "",
+        _where(verdict.wins_general),
+        _classical(verdict.baseline),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def cascade_note(cascade: Cascade | None, why_not: str) -> str:
+    """What became of the cascade, or why none was tried; empty where none was asked for."""
+    if cascade is None:
+        return f"No cascade was put to the test: {why_not}." if why_not else ""
+    head = (
+        f"Cascade: {cascade.cheap} answers where its confidence is at least {cascade.threshold:.3f} (chosen on "
+        f"{cascade.validation_cases:,} validation cases), {cascade.dear} is asked in {_shares(cascade.escalated)} of the test "
+        f"cases; right in {_shares(cascade.accuracy)}."
+    )
+    fate = "It wins against both" if cascade.certified else "It does not win against both"
+    floors = "" if cascade.floors == "met" else f"; recall floors {cascade.floors}"
+    return (
+        f"{head} {fate}: {cascade.wins_cheap} (against {cascade.cheap}); {cascade.wins_dear} (against {cascade.dear}){floors}."
+    )
+
+
+def notes(custom: ArmResult, general: ArmResult) -> list[str]:
+    """What a reader must know about how the pair came to be."""
+    found = []
+    for arm, side in ((custom, "custom"), (general, "general")):
+        if arm.kind != side:
+            found.append(f"{arm.arm} is a {arm.kind} arm; it was named to stand where the {side} model stands.")
+    if custom.arm == general.arm:
+        found.append("Both sides are the same arm: an A/A check, which must find no difference.")
+    clusters = len(set(custom.clusters))
+    if 0 < clusters < _FEW_CLUSTERS:
+        found.append(f"The cases belong to {clusters} clusters only; intervals over so few are rough.")
+    return found
+
+
+# ---- Parts of the sentence
+
+
+def _seen(pair: Pair) -> str:
+    return (
+        f"On {pair.n:,} test cases the custom model ({pair.first}) was right in {_percent(pair.first_correct, pair.n)} and the "
+        f"general model ({pair.second}) in {_percent(pair.second_correct, pair.n)}, a difference of {signed(pair.difference)}."
+    )
+
+
+def _cost_of_mistakes(d: Difference) -> str:
+    a, b, gap = (money(one, d.currency or "") for one in (d.first, d.second, d.difference))
+    return f"Mistakes of the custom model cost {a} per 1,000 cases, of the general one {b}; difference {gap}."
+
+
+def _macro_f1(d: Difference) -> str:
+    return f"Their macro-F1 differs by {signed(d.difference)}."
+
+
+def _advice(verdict: Verdict) -> str:
+    if verdict.decision == "cascade" and verdict.cascade:
+        one = verdict.cascade
+        return (
+            f"Use both: let {one.cheap} answer where its confidence is at least {one.threshold:.3f} and ask {one.dear} about "
+            f"the rest, {_shares(one.escalated)} of the cases. Together they were right in {_shares(one.accuracy)}: "
+            f"{verdict.reason}."
+        )
+    if verdict.decision == "not enough evidence":
+        return f"This is not enough evidence to choose: {verdict.reason}."
+    return f"Use the {verdict.decision} model: it is {verdict.reason}."
+
+
+def _floor(floor: Floor) -> str:
+    at = f"{floor.arm} finds {floor.label}"
+    if floor.recall is None:
+        return f"No test case is {floor.label}, so the floor of {100 * floor.floor:g} % for it cannot be judged."
+    seen = f"{at} in {_shares(floor.recall)} of {floor.recall.n:,} cases"
+    if floor.state == "missed":
+        return f"{seen}, below the floor of {100 * floor.floor:g} %."
+    more = (
+        f"; about {floor.cases_needed - floor.recall.n:,} more cases of {floor.label} would tell" if floor.cases_needed else ""
+    )
+    return f"{seen}, which may be above or below the floor of {100 * floor.floor:g} %{more}."
+
+
+def _where(wins: Sequence[Slice]) -> str:
+    if not wins:
+        return "For no label did the general model do better in this test."
+    listed = ", ".join(f"{one.label} ({one.general_correct} against {one.custom_correct} of {one.n})" for one in wins[:3])
+    rest = f" and {len(wins) - 3} more" if len(wins) > 3 else ""
+    beyond = [one.label for one in wins if one.p_value < ALPHA]
+    chance = f"beyond chance for {', '.join(beyond)}" if beyond else "none of it beyond chance"
+    return f"The general model did better on {listed}{rest}; {chance}."
+
+
+def _classical(pair: Pair | None) -> str:
+    if pair is None:
+        return ""
+    gap = signed(pair.difference)
+    if not pair.significant:
+        outcome = f"no clear difference; the custom model minus the baseline is {gap}"
+    elif pair.difference.estimate > 0:
+        outcome = f"the custom model beats it, by {gap}"
+    else:
+        outcome = f"it beats the custom model ({gap}), so ask first whether this task needs a language model"
+    return f"The classical baseline ({pair.second}) was right in {_percent(pair.second_correct, pair.n)}: {outcome}."
+
+
+# ---- Numbers
+
+
+def signed(interval: Interval) -> str:
+    """A difference of shares in points: +12.3 points [95 % interval +9.8 to +14.9]."""
+    estimate, low, high = (f"{100 * value:+.1f}" for value in (interval.estimate, interval.low, interval.high))
+    return f"{estimate} points [95 % interval {low} to {high}]"
+
+
+def money(interval: Interval, currency: str) -> str:
+    """1,234 EUR [1,100 to 1,400]"""
+    return f"{interval.estimate:,.4g} {currency} [{interval.low:,.4g} to {interval.high:,.4g}]"
+
+
+def _shares(interval: Interval) -> str:
+    """62.0 % [58.1 to 65.7]"""
+    return f"{100 * interval.estimate:.1f} % [{100 * interval.low:.1f} to {100 * interval.high:.1f}]"
+
+
+def _percent(correct: int, n: int) -> str:
+    return f"{100 * correct / n:.1f} %"

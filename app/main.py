@@ -9,6 +9,8 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from app import __version__
+from app.benchmarks.gate.routes import router as deltas
+from app.benchmarks.peers.routes import router as exports
 from app.benchmarks.routes import router as benchmarks
 from app.benchmarks.tasks import Tasks
 from app.benchmarks.verdict.routes import router as verdicts
@@ -61,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.drain = Drain()
     app.state.estimating = asyncio.Semaphore(1)  # one at a time: each holds all rows of a training in tokens
     app.include_router(web)  # probes and scrapers may add to their queries what they like
-    for router in (inference, versions, comparisons, datasets, benchmarks, verdicts, training):
+    for router in (inference, versions, comparisons, datasets, benchmarks, verdicts, deltas, exports, training):
         app.include_router(router, dependencies=[Depends(known_query)])
     install_error_handlers(app)
     app.add_middleware(BodyLimit, settings=settings)

@@ -8,11 +8,15 @@ import typer
 from app.cli import (
     add,
     ask,
+    audit,
     bench,
     conformance,
     data,
     db,
+    deltas,
     demo,
+    export_run,
+    gate,
     learning_curve,
     methods,
     models,
@@ -45,6 +49,10 @@ app.command("learning-curve")(learning_curve.learning_curve)
 app.command()(methods.methods)
 app.command()(bench.bench)
 app.command()(verdict.verdict)
+app.command(cls=gate.GateCommand)(gate.gate)
+app.command()(deltas.deltas)
+app.command()(export_run.export_run)
+app.command()(audit.audit)
 app.command()(conformance.conformance)
 app.command()(ask.classify)
 app.command()(ask.compare)

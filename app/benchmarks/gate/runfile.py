@@ -1,0 +1,129 @@
+"""A run with its answers in one file: what gates, deltas and exports read, from the service or offline."""
+
+import json
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.benchmarks import results, runner, store
+from app.benchmarks.arms import ArmResult
+from app.benchmarks.runner import Case
+from app.benchmarks.schemas import PredictionOut, RunOut
+from app.database.session import Session
+from app.database.tables import Prediction, Run
+from app.datasets.store import find_dataset
+from app.errors import Conflict, InvalidRequest, NotFound, Unprocessable
+
+
+class DatasetOut(BaseModel):
+    """Which rows a run was over; `sha256` is of their content, the same wherever they are stored."""
+
+    name: str
+    version: int
+    sha256: str
+
+
+class CaseOut(BaseModel):
+    """One test case; `slices`: column -> its value."""
+
+    id: int
+    text: str
+    gold: str
+    slices: dict[str, str] = Field(default_factory=dict)
+
+
+class RunFile(BaseModel):
+    """A run that succeeded, its test cases in the order in which they were asked, and every answer but those on validation.
+
+    The first `timed` cases were asked one at a time; only their latency counts.
+    """
+
+    model_config = ConfigDict(ignored_types=(cached_property,))
+
+    format: Literal["versus-run/1"] = "versus-run/1"
+    run: RunOut
+    dataset: DatasetOut
+    cases: list[CaseOut]
+    timed: int
+    answers: list[PredictionOut]
+
+    @property
+    def labels(self) -> list[str]:
+        labels: list[str] = self.run.config["labels"]
+        return labels
+
+    @cached_property
+    def arms(self) -> dict[str, runner.Arm]:
+        """Those that answered: an arm may have been left out for want of room."""
+        answered = {answer.arm for answer in self.answers}
+        return {arm.name: arm for arm in runner.from_config(self.run.config) if arm.name in answered}
+
+    def result(self, arm: str) -> ArmResult:
+        """What one arm answered, case by case. Raises NotFound that lists the arms."""
+        if arm not in self.arms:
+            raise NotFound(f"Run {self.run.id} has no arm {arm!r}; its arms are {', '.join(self.arms)}.")
+        found = results.arm_result(
+            self.arms[arm],
+            [Prediction(run_id=self.run.id, **answer.model_dump()) for answer in self.answers if answer.arm == arm],
+            [Case(case.id, case.text, case.gold) for case in self.cases],
+            timed=self.timed,
+            per_second=None,
+            validated=None,
+        )
+        columns = sorted({column for case in self.cases for column in case.slices})
+        slices = {column: [case.slices.get(column, "") for case in self.cases] for column in columns}
+        return replace(found, slices={**slices, **found.slices})
+
+
+async def load(session: Session, run: Run) -> RunFile:
+    """Raises Conflict for a run that did not succeed."""
+    if run.status != "succeeded" or run.dataset_id is None:
+        why = f": {run.error}" if run.error else ""
+        raise Conflict(
+            f"Run {run.id} is {run.status}{why}. Only a run that succeeded has all its answers; resume or repeat it."
+        )
+    dataset = await find_dataset(session, run.dataset_id)
+    test = [
+        Case(position, text, label) for position, split, text, label in await store.rows(session, dataset.id) if split == "test"
+    ]
+    asked = runner.sample(test, run.config["limit"], run.config["seed"])
+    return RunFile(
+        run=RunOut.of(run),
+        dataset=DatasetOut(name=dataset.name, version=dataset.version, sha256=dataset.sha256),
+        cases=[CaseOut(id=case.id, text=case.text, gold=case.gold) for case in asked],
+        timed=runner.timed_alone(len(asked), run.config["concurrency"]),
+        answers=[
+            PredictionOut.of(one)
+            for one in await store.predictions(session, run.id)
+            if not one.condition.startswith("validation")
+        ],
+    )
+
+
+def read(path: Path) -> RunFile | str:
+    """The run that a file holds, or the id of the run of which it holds only the summary (`versus bench --json`).
+
+    Raises Unprocessable for a file that is neither, InvalidRequest for one that cannot be read.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidRequest(
+            f"{path} cannot be read ({error.strerror}); name a run's id, or a file of `versus export-run`."
+        ) from error
+    except ValueError as error:
+        raise Unprocessable(f"{path} is no JSON; write a run's file with `versus export-run RUN --to {path.name}`.") from error
+    if isinstance(content, dict) and "answers" not in content and isinstance(content.get("id"), str):
+        return str(content["id"])
+    try:
+        return RunFile.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise Unprocessable(
+            f"{path} is no run of this version ({where}: {first['msg']}); write it with "
+            f"`versus export-run RUN --to {path.name}`."
+        ) from error

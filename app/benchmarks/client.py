@@ -27,7 +27,8 @@ class Refused(VersusError):
 
 @dataclass(frozen=True)
 class Timed:
-    """An answer and how long the call that brought it took, in milliseconds; attempts that failed before it are not in it."""
+    """An answer, JSON read and anything else as text, and how long the call that brought it took, in milliseconds; attempts
+    that failed before it are not in it."""
 
     body: Any
     ms: float
@@ -104,7 +105,8 @@ def _retry_after(response: httpx.Response, pause: float) -> float:
 
 def _checked(response: httpx.Response) -> Any:
     if response.is_success:
-        return response.json()
+        json = response.headers.get("content-type", "").startswith("application/json")
+        return response.json() if json else response.text
     raise Refused(_message(response), status=response.status_code, code=_error(response).get("code") or "")
 
 

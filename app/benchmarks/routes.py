@@ -1,13 +1,14 @@
 """Benchmarks over HTTP: tasks, and runs with their progress, predictions and report."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.benchmarks import report, runner, store, tasks
+from app.benchmarks.report.collect import collect
 from app.benchmarks.runner import Arm
 from app.benchmarks.schemas import (
     EventOut,
@@ -19,21 +20,25 @@ from app.benchmarks.schemas import (
     TaskListOut,
     TaskOut,
 )
+from app.benchmarks.summary import Summary
 from app.benchmarks.tasks import Task
 from app.catalog.catalog import Catalog
 from app.database.session import transaction
 from app.database.tables import Run
-from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep
+from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep, SettingsDep
 from app.errors import Conflict
 from app.jobs.names import BENCHMARK_QUEUE, BENCHMARK_WORKFLOW
 
 router = APIRouter(prefix="/v1", tags=["benchmarks"])
 
 POLL_S = 0.5  # between two looks at a run whose events are read
-REPORTS = {
-    "html": ("text/html; charset=utf-8", report.to_html),
-    "md": ("text/markdown; charset=utf-8", report.to_markdown),
+HTML, MARKDOWN = "text/html; charset=utf-8", "text/markdown; charset=utf-8"
+REPORTS: dict[str, tuple[str, Callable[[Summary, report.Facts], str]]] = {
+    "html": (HTML, report.to_html),
+    "md": (MARKDOWN, report.to_markdown),
     "csv": ("text/csv; charset=utf-8", report.to_csv),
+    "pack": (HTML, report.to_pack),
+    "pack-md": (MARKDOWN, report.to_pack_markdown),
 }
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -119,16 +124,28 @@ async def list_predictions(
 
 @router.get("/runs/{run_id}/report", response_model=None)
 async def get_report(
-    run: Annotated[Run, Depends(_existing_run)], format: Literal["html", "md", "json", "csv"] = "html"
+    run_id: str,
+    database: DatabaseDep,
+    catalog: CatalogDep,
+    settings: SettingsDep,
+    format: Literal["html", "md", "json", "csv", "pack", "pack-md"] = "html",
+    examples: Annotated[
+        int, Query(ge=0, le=50, description="texts of so many cases that custom fixed, and broke; 0 shows no text")
+    ] = 5,
 ) -> Response | dict[str, Any]:
-    """The table and the verdict of a run that succeeded."""
-    if run.summary is None:
-        why = f": {run.error}" if run.error else ""
-        raise Conflict(f"Run {run.id} has no report, it is {run.status}{why}. Follow it at /v1/runs/{run.id}/events.")
-    if format == "json":
-        return run.summary
+    """The verdict and the numbers of a run that succeeded, or its model-risk pack."""
+    # Drawing takes a while: the database is let go before.
+    async with transaction(database) as session:
+        run = await store.find_run(session, run_id)
+        if run.summary is None:
+            why = f": {run.error}" if run.error else ""
+            raise Conflict(f"Run {run.id} has no report, it is {run.status}{why}. Follow it at /v1/runs/{run.id}/events.")
+        summary = run.summary
+        if format == "json":
+            return summary
+        facts = await collect(session, run, catalog, settings, examples)
     media_type, render = REPORTS[format]
-    return Response(await asyncio.to_thread(render, run.summary), media_type=media_type)
+    return Response(await asyncio.to_thread(render, summary, facts), media_type=media_type)
 
 
 @router.post("/runs/{run_id}/cancel")

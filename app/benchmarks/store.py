@@ -58,6 +58,18 @@ async def rows(session: AsyncSession, dataset_id: str) -> list[tuple[int, str, s
     return [(position, split, text, label) for position, split, text, label in found]
 
 
+async def dataset(session: AsyncSession, dataset_id: str) -> Dataset | None:
+    return await session.get(Dataset, dataset_id)
+
+
+async def texts(session: AsyncSession, dataset_id: str, positions: Sequence[int]) -> dict[int, str]:
+    """Texts of a few rows, by position."""
+    query = select(DatasetRow.position, DatasetRow.text).where(
+        DatasetRow.dataset_id == dataset_id, DatasetRow.position.in_(positions)
+    )
+    return {row.position: row.text for row in await session.execute(query)}
+
+
 # ---- Runs
 
 
@@ -154,6 +166,14 @@ async def predictions(session: AsyncSession, run_id: str, *, arm: str | None = N
     if arm is not None:
         query = query.where(Prediction.arm == arm)
     return list(await session.scalars(query.order_by(Prediction.arm, Prediction.condition, Prediction.case_id)))
+
+
+async def base_answers(session: AsyncSession, run_id: str, arm: str) -> dict[int, tuple[str, str | None]]:
+    """Case -> its gold label and what the arm answered, each asked once."""
+    query = select(Prediction.case_id, Prediction.gold, Prediction.label).where(
+        Prediction.run_id == run_id, Prediction.arm == arm, Prediction.condition == "base"
+    )
+    return {case: (gold, label) for case, gold, label in await session.execute(query)}
 
 
 async def page_predictions(

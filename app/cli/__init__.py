@@ -20,6 +20,7 @@ from app.cli import (
     learning_curve,
     methods,
     models,
+    report,
     serve,
     train,
     verdict,
@@ -53,6 +54,7 @@ app.command(cls=gate.GateCommand)(gate.gate)
 app.command()(deltas.deltas)
 app.command()(export_run.export_run)
 app.command()(audit.audit)
+app.command()(report.report)
 app.command()(conformance.conformance)
 app.command()(ask.classify)
 app.command()(ask.compare)

@@ -67,20 +67,19 @@ class Spending:
     parts: tuple[tuple[Floats, Floats], ...]
     basis: str
 
-    @property
-    def by_case(self) -> Floats:
-        return np.asarray(sum(cases for cases, _ in self.parts), dtype=np.float64)
-
-    def draws(self, clusters: Sequence[str] | None, seed: int) -> tuple[float, Floats]:
-        """Money per 1,000 cases, and of each resample; the same cases in each for every arm."""
-        total, drawn = 0.0, np.zeros(RESAMPLES)
+    def draws(self, clusters: Sequence[str] | None, seed: int, resamples: int = RESAMPLES) -> tuple[float, Floats]:
+        """Money per 1,000 cases, and of each resample; the same cases in each for every arm. At most RESAMPLES."""
+        total, drawn = 0.0, np.zeros(resamples)
         for cases, factor in self.parts:
-            estimate, means = bootstrap_draws(mean, PER * cases, clusters=clusters, resamples=RESAMPLES, seed=seed)
-            total, drawn = total + estimate, drawn + means * factor
+            if np.ptp(cases) == 0:  # every resample has the same mean
+                estimate, means = PER * float(cases[0]), np.full(resamples, PER * cases[0])
+            else:
+                estimate, means = bootstrap_draws(mean, PER * cases, clusters=clusters, resamples=resamples, seed=seed)
+            total, drawn = total + estimate, drawn + means * factor[:resamples]
         return total, drawn
 
-    def interval(self, clusters: Sequence[str] | None, seed: int) -> Interval:
-        estimate, draws = self.draws(clusters, seed)
+    def interval(self, clusters: Sequence[str] | None, seed: int, resamples: int = RESAMPLES) -> Interval:
+        estimate, draws = self.draws(clusters, seed, resamples)
         return percentile_interval(estimate, draws, len(self.parts[0][0]))
 
 

@@ -78,7 +78,7 @@ def verdict(
             "costs": _matrix(cost_matrix) if cost_matrix else None,
             "recall_floors": {name: _number(value, "--floor") for name, value in _pairs(floor or [], "--floor fraud=0.9")},
             "prices": {name: _price(value) for name, value in _pairs(price or [], "--price general=3/15")},
-            "training": training if any(training.values()) else None,
+            "training": training if training_other or (training_cost, training_per_hour) != (None, None) else None,
             "currency": currency,
             "cascade": cascade,
             "seed": seed,

@@ -34,6 +34,7 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
         "data",
         "train",
         "bench",
+        "verdict",
         "conformance",
         "classify",
         "compare",

@@ -13,9 +13,11 @@ import numpy as np
 from app.benchmarks.arms import ArmResult, aligned
 from app.benchmarks.economics import Spending
 from app.benchmarks.statistics import Floats, Interval, bootstrap, mean, paired_proportions, wilson
+from app.benchmarks.verdict.cheaper import CHEAPER
 from app.benchmarks.verdict.floors import State
 
 _STEPS = 100  # thresholds tried on validation: one per hundredth of the cases
+_RESAMPLES = 500  # of a point of the frontier, which decides nothing
 _SHOWN = 11  # points of the frontier, both arms alone included
 
 
@@ -82,8 +84,9 @@ def choose_threshold(cheap: ArmResult, dear: ArmResult, quality: Callable[[ArmRe
     share = float((sure < threshold).mean())
     if share == 0:
         return f"on {len(sure):,} validation cases {cheap.arm} alone does as well"
-    if share == 1:
-        return f"on {len(sure):,} validation cases {dear.arm} alone does better"
+    if share > CHEAPER:
+        asked = f"{100 * share:.0f} %"
+        return f"on {len(sure):,} validation cases it would ask {dear.arm} about {asked} of them, which saves too little"
     return threshold
 
 
@@ -138,10 +141,10 @@ def frontier(
     for threshold in [*levels.tolist(), float("inf")]:
         arm, went = cascade_arm(cheap, dear, threshold), escalated(cheap, threshold)
         if priced:
-            cost: Interval | None = cascade_spending(*priced, went).interval(cheap.clusters or None, seed)
+            cost: Interval | None = cascade_spending(*priced, went).interval(cheap.clusters or None, seed, _RESAMPLES)
         else:
             timed = np.asarray([ms for ms in arm.latencies_ms if ms is not None], dtype=np.float64)
-            cost = bootstrap(mean, timed, seed=seed) if len(timed) else None
+            cost = bootstrap(mean, timed, seed=seed, resamples=_RESAMPLES) if len(timed) else None
         shown = None if threshold == float("inf") else threshold
         points.append(Point(shown, float(went.mean()), wilson(sum(arm.correct), len(arm.cases)), cost))
     return tuple(points), unit if any(point.cost for point in points) else None

@@ -50,7 +50,7 @@ def cost_table(costs: Costs, labels: Sequence[str]) -> Floats:
             none_of_them = j == len(labels)
             # A task may have a label of that name: its column is then the label's, and `invalid` tells the other.
             known = None if none_of_them and INVALID in labels else costs.matrix.get(gold, {}).get(answered)
-            usual = costs.correct if gold == answered else costs.invalid if none_of_them else costs.wrong
+            usual = costs.correct if i == j else costs.invalid if none_of_them else costs.wrong
             if known is None and usual is None and none_of_them:
                 usual = costs.wrong
             if known is None and usual is None:

@@ -10,11 +10,12 @@ from app.benchmarks.statistics import holm
 from app.benchmarks.verdict import words
 from app.benchmarks.verdict.cheaper import cheaper, cost_rule_words
 from app.benchmarks.verdict.costs import cost_table
+from app.benchmarks.verdict.differences import Difference
 from app.benchmarks.verdict.floors import Floor, judge_floors, standing
-from app.benchmarks.verdict.needed import needed
-from app.benchmarks.verdict.pairs import chosen, compare, named, wins_general
+from app.benchmarks.verdict.needed import Needed, needed
+from app.benchmarks.verdict.pairs import Pair, chosen, compare, named, wins_general
 from app.benchmarks.verdict.question import Question, Setting
-from app.benchmarks.verdict.rule import Outcome, Side, judge, rule_words
+from app.benchmarks.verdict.rule import ALPHA, Margin, Outcome, Side, judge, rule_words
 from app.benchmarks.verdict.trial import Trial, certified, try_cascade
 from app.benchmarks.verdict.verdict import Decision, Verdict
 from app.errors import InvalidRequest
@@ -71,7 +72,7 @@ def decide(
 
     # 5. What belongs beside the decision.
     open_ended = decision == "not enough evidence" and not outcome.settled
-    missing = needed(differences[0], pair, cost.cheaper, question.margin) if open_ended else None
+    missing = _needed(differences, custom, pair, outcome.leader or cost.cheaper, question.margin) if open_ended else None
     classical = chosen(arms, "baseline")
     verdict = Verdict(
         decision=decision,
@@ -178,6 +179,14 @@ def _with_floors(outcome: Outcome, custom: Sequence[Floor], general: Sequence[Fl
     who = _KIND[outcome.winner]
     return Outcome(
         None, f"the {who} model is {outcome.reason}, but {what} the recall floor of {', '.join(unmet)}", settled=True
+    )
+
+
+def _needed(differences: Sequence[Difference], custom: ArmResult, pair: Pair, side: Side | None, margin: Margin) -> Needed:
+    """For the metric that needs most of those that are open; `side`: whose being not worse would decide."""
+    undecided = [d for d in differences if d.adjusted >= ALPHA] or differences[:1]
+    return max(
+        (needed(d, pair, side, margin, clustered=bool(custom.clusters)) for d in undecided), key=lambda one: one.cases or 0
     )
 
 

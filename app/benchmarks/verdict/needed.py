@@ -27,9 +27,9 @@ class Needed:
         return min(known, default=None)
 
 
-def needed(difference: Difference, pair: Pair, cheaper: Side | None, margin: Margin) -> Needed:
-    """At the discordance, or the spread, that was seen; for the metric that decides first."""
-    if difference.metric == "accuracy":
+def needed(difference: Difference, pair: Pair, cheaper: Side | None, margin: Margin, *, clustered: bool = False) -> Needed:
+    """At the discordance that was seen; at the spread for other metrics, and where cases belong together."""
+    if difference.metric == "accuracy" and not clustered:
         superiority, non_inferiority = _accuracy(pair, cheaper, margin.of("accuracy"))
     else:
         superiority, non_inferiority = _by_spread(difference, cheaper, margin.of(difference.metric))
@@ -61,7 +61,7 @@ def _accuracy(pair: Pair, cheaper: Side | None, margin: float) -> tuple[int | No
     delta = max(seen, margin, _LEAST)
     superiority = cases_needed(max(discordance, delta), delta)
     if superiority <= pair.n and seen:
-        superiority = cases_needed(discordance, seen)
+        superiority = cases_needed(max(discordance, seen), seen)  # equal but for rounding where one side has them all
     if cheaper is None or margin <= 0:
         return superiority, None
     gain = pair.difference.estimate if cheaper == "first" else -pair.difference.estimate

@@ -7,9 +7,8 @@ from app.benchmarks.arms import ArmResult, Kind, aligned
 from app.benchmarks.scorers import encode, macro_f1_metric
 from app.benchmarks.statistics import Interval, holm, mcnemar_midp, paired_bootstrap_difference
 from app.benchmarks.verdict.differences import accuracy_difference
+from app.benchmarks.verdict.rule import ALPHA
 from app.errors import InvalidRequest
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)

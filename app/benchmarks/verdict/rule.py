@@ -46,6 +46,7 @@ class Outcome:
     winner: Side | None
     reason: str
     settled: bool = False
+    leader: Side | None = None  # better in one metric, and perhaps worse in another
 
 
 def judge(differences: Sequence[Difference], cheaper: Side | None, margin: Margin) -> Outcome:
@@ -61,18 +62,15 @@ def judge(differences: Sequence[Difference], cheaper: Side | None, margin: Margi
             continue
         if unclear := [d for d in differences if d not in better[side] and not _not_worse(d, side, margin)]:
             names = " and ".join(NAMES[d.metric] for d in unclear)
-            return Outcome(None, f"{_BETTER[better[side][0].metric]}, but {names} may be worse by more than the margin")
+            return Outcome(
+                None, f"{_BETTER[better[side][0].metric]}, but {names} may be worse by more than the margin", leader=side
+            )
         return Outcome(side, " and ".join(_BETTER[d.metric] for d in better[side]))
     if cheaper and all(_not_worse(d, cheaper, margin) for d in differences):
         return Outcome(cheaper, f"not worse by more than {_margins(differences, margin)}, and cheaper")
     if all(_not_worse(d, side, margin) for d in differences for side in sides):
         return Outcome(None, f"within {_margins(differences, margin)} of each other, and neither is cheaper", settled=True)
     return Outcome(None, "the difference could be chance")
-
-
-def not_worse(difference: Difference, margin: Margin) -> bool:
-    """The first arm: the whole interval is above the margin."""
-    return _not_worse(difference, "first", margin)
 
 
 def _superior(d: Difference, side: Side) -> bool:
@@ -96,18 +94,15 @@ def rule_words(
     metrics: Sequence[MetricName], margin: Margin, cost: str, floors: Mapping[str, float], *, clustered: bool, cascade: bool
 ) -> str:
     """Every part that can decide, in full."""
-    tested = " ".join(_tested(metric, clustered) for metric in metrics)
-    family = (
-        " p-values are adjusted over all tests of the verdict (Holm); an arm that is better in one metric must not be worse in "
-        "any other by more than its margin."
-        if len(metrics) > 1
-        else ""
-    )
-    margins = ", ".join(dict.fromkeys(margin.words(metric) for metric in metrics))
+    tests = _TESTS | ({"accuracy": "clusters' differences with signs turned at random"} if clustered else {})
+    better = " or ".join(f"{_WINS[metric]} ({tests[metric]})" for metric in metrics)
+    holm = ", adjusted over all tests of the verdict (Holm)" if len(metrics) > 1 or cascade else ""
+    others = ", while it is not worse in any other of these by more than its margin" if len(metrics) > 1 else ""
+    margins = " and ".join(dict.fromkeys(margin.words(metric) for metric in metrics))
     parts = [
-        f"An arm wins if it is {' or '.join(_WINS[metric] for metric in metrics)} beyond chance ({tested});{family} or if it "
-        f"is not worse by more than {margins} (the interval stays above that) and cheaper: {cost}. Otherwise the evidence is "
-        "not enough."
+        f"An arm wins if it is {better} beyond chance: p below .05{holm}, and the 95 % interval of the paired "
+        f"difference excludes 0{others}; or if it is not worse by more than {margins} (the interval stays above that) and "
+        f"cheaper: {cost}. Otherwise the evidence is not enough."
     ]
     if floors:
         listed = ", ".join(f"{label} {100 * floor:g} %" for label, floor in sorted(floors.items()))
@@ -117,9 +112,9 @@ def rule_words(
         )
     if cascade:
         parts.append(
-            "The cascade (the cheaper arm where it is confident, else the other) has its threshold from validation; it wins if "
-            "on test it wins against both arms by this rule, mean in place of median latency, each cheap answer paid for. Its "
-            "test and that of the pair are adjusted together (Holm)."
+            "Both together (the cheaper arm where it is confident, the other for the rest; the threshold is from validation) "
+            "win if on test they win against each arm by this rule, with the mean in place of the median latency and each "
+            "cheap answer paid for."
         )
     parts.append("With several general or custom arms, the one with the best validation accuracy stands for its kind.")
     return " ".join(parts)
@@ -130,12 +125,8 @@ _WINS: dict[MetricName, str] = {
     "macro_f1": "better in macro-F1",
     "cost": "less costly in its mistakes",
 }
-
-
-def _tested(metric: MetricName, clustered: bool) -> str:
-    how = {
-        "accuracy": "whole clusters' signs turned at random, p below .05," if clustered else "McNemar mid-p below .05,",
-        "macro_f1": "answers swapped between the arms at random, p below .05,",
-        "cost": "signs of the differences turned at random, p below .05,",
-    }[metric]
-    return f"{how} and the 95 % interval of the paired difference excludes 0"
+_TESTS: dict[MetricName, str] = {
+    "accuracy": "McNemar mid-p",
+    "macro_f1": "answers swapped between the arms at random",
+    "cost": "differences with signs turned at random",
+}

@@ -7,7 +7,8 @@ from app.benchmarks.statistics import Interval
 from app.benchmarks.verdict.cascade import Cascade
 from app.benchmarks.verdict.differences import Difference
 from app.benchmarks.verdict.floors import Floor
-from app.benchmarks.verdict.pairs import ALPHA, Pair, Slice
+from app.benchmarks.verdict.pairs import Pair, Slice
+from app.benchmarks.verdict.rule import ALPHA
 from app.benchmarks.verdict.verdict import Verdict
 
 _FEW_CLUSTERS = 30

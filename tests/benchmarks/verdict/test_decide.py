@@ -7,19 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from app.benchmarks.arms import ArmResult
 from app.benchmarks.verdict import Question, Verdict, chosen, compare, decide
 from app.errors import InvalidRequest
-
-LABELS = ("auto", "fire", "theft", "water")
-
-
-def _arm(arm: str, kind: Any, right: "np.typing.ArrayLike", **more: Any) -> ArmResult:
-    """An arm that is right where told; gold labels go round, a wrong answer is the next label."""
-    right = np.asarray(right, dtype=bool)
-    gold = [LABELS[i % 4] for i in range(len(right))]
-    predicted = [label if ok else LABELS[(i + 1) % 4] for i, (label, ok) in enumerate(zip(gold, right, strict=True))]
-    return ArmResult(arm, kind, cases=range(len(right)), gold=gold, predicted=predicted, **more)
+from tests.benchmarks.verdict.made import LABELS, arm, latency
 
 
 def _pair(both: int, custom_only: int, general_only: int, neither: int = 0, **cost: Any) -> Verdict:
@@ -27,12 +17,8 @@ def _pair(both: int, custom_only: int, general_only: int, neither: int = 0, **co
     general = [1] * both + [0] * custom_only + [1] * general_only + [0] * neither
     more = {"custom": {}, "general": {}, **cost}
     return decide(
-        [_arm("claims", "custom", custom, **more["custom"]), _arm("general", "general", general, **more["general"])], LABELS
+        [arm("claims", "custom", custom, **more["custom"]), arm("general", "general", general, **more["general"])], LABELS
     )
-
-
-def _latency(n: int, ms: float) -> dict[str, Any]:
-    return {"latencies_ms": [ms + (i % 7) / 7 for i in range(n)]}
 
 
 # ---- The rule
@@ -58,7 +44,7 @@ def test_general_wins_by_the_same_rule() -> None:
 def test_equal_quality_goes_to_the_cheaper_one() -> None:
     n = 4000
     for cheap, dear in (("custom", "general"), ("general", "custom")):
-        verdict = _pair(3900, 50, 50, **{cheap: _latency(n, 20), dear: _latency(n, 40)})
+        verdict = _pair(3900, 50, 50, **{cheap: latency(n, 20), dear: latency(n, 40)})
         assert verdict.decision == verdict.cheaper == cheap
         assert verdict.reason == "not worse by more than 1 point, and cheaper"
         assert "20 ms" in verdict.cost
@@ -66,7 +52,7 @@ def test_equal_quality_goes_to_the_cheaper_one() -> None:
 
 
 def test_equal_quality_at_equal_cost_is_no_reason_to_choose_and_more_cases_would_not_help() -> None:
-    verdict = _pair(3900, 50, 50, custom=_latency(4000, 20), general=_latency(4000, 20.5))
+    verdict = _pair(3900, 50, 50, custom=latency(4000, 20), general=latency(4000, 20.5))
     assert (verdict.decision, verdict.cheaper, verdict.cases_needed) == ("not enough evidence", None, None)
     assert "within 1 point of each other" in verdict.sentence
 
@@ -74,11 +60,11 @@ def test_equal_quality_at_equal_cost_is_no_reason_to_choose_and_more_cases_would
 def test_bytes_decide_only_where_latency_was_not_measured_for_both() -> None:
     small, large = {"bytes": 10_000_000}, {"bytes": 20_000_000}
     assert _pair(3900, 50, 50, custom=small, general=large).decision == "custom"
-    assert _pair(3900, 50, 50, custom=small | _latency(4000, 20), general=large | _latency(4000, 20)).cheaper is None
+    assert _pair(3900, 50, 50, custom=small | latency(4000, 20), general=large | latency(4000, 20)).cheaper is None
 
 
 def test_cheaper_is_not_enough_when_it_may_be_worse_by_more_than_the_margin() -> None:
-    verdict = _pair(150, 30, 30, custom=_latency(210, 20), general=_latency(210, 40))
+    verdict = _pair(150, 30, 30, custom=latency(210, 20), general=latency(210, 40))
     assert verdict.decision == "not enough evidence"
 
 
@@ -96,14 +82,14 @@ def test_a_faster_median_by_chance_is_not_cheaper() -> None:
 
 def test_a_handful_of_agreeing_cases_is_no_proof_of_equality() -> None:
     """Both right on all 20 cases and custom cheaper: a standard error of 0 would have called that non-inferior."""
-    verdict = _pair(20, 0, 0, custom=_latency(20, 20), general=_latency(20, 40))
+    verdict = _pair(20, 0, 0, custom=latency(20, 20), general=latency(20, 40))
     assert verdict.decision == "not enough evidence"
     assert verdict.cases_still_needed == verdict.cases_needed - 20 > 300
 
 
 def test_the_margin_is_in_the_users_points() -> None:
-    arms = [_arm("claims", "custom", [1] * 970 + [0] * 20 + [1] * 10, **_latency(1000, 20))]
-    arms.append(_arm("general", "general", [1] * 970 + [1] * 15 + [0] * 15, **_latency(1000, 40)))
+    arms = [arm("claims", "custom", [1] * 970 + [0] * 20 + [1] * 10, **latency(1000, 20))]
+    arms.append(arm("general", "general", [1] * 970 + [1] * 15 + [0] * 15, **latency(1000, 40)))
     assert decide(arms, LABELS, Question(margin_points=1)).decision == "not enough evidence"
     assert decide(arms, LABELS, Question(margin_points=3)).decision == "custom"
     assert "3 points" in decide(arms, LABELS, Question(margin_points=3)).rule
@@ -122,27 +108,27 @@ def test_too_few_cases_are_answered_with_how_many_are_missing() -> None:
 
 
 def test_the_best_of_many_is_chosen_on_validation_and_reported_on_test() -> None:
-    few_shot = _arm("few-shot", "general", [1] * 90 + [0] * 10, validation_accuracy=0.6)
-    zero_shot = _arm("zero-shot", "general", [1] * 70 + [0] * 30, validation_accuracy=0.7)  # worse on test: still the one
-    verdict = decide([few_shot, zero_shot, _arm("claims", "custom", [1] * 80 + [0] * 20)], LABELS)
+    few_shot = arm("few-shot", "general", [1] * 90 + [0] * 10, validation_accuracy=0.6)
+    zero_shot = arm("zero-shot", "general", [1] * 70 + [0] * 30, validation_accuracy=0.7)  # worse on test: still the one
+    verdict = decide([few_shot, zero_shot, arm("claims", "custom", [1] * 80 + [0] * 20)], LABELS)
     assert (verdict.general, verdict.decision) == ("zero-shot", "custom")
 
 
 def test_a_choice_without_validation_accuracy_is_refused() -> None:
-    arms = [_arm("zero-shot", "general", [1, 0]), _arm("few-shot", "general", [1, 1], validation_accuracy=0.5)]
+    arms = [arm("zero-shot", "general", [1, 0]), arm("few-shot", "general", [1, 1], validation_accuracy=0.5)]
     with pytest.raises(InvalidRequest, match="zero-shot has no validation accuracy"):
         chosen(arms, "general")
 
 
 def test_runs_with_different_case_sets_are_not_compared() -> None:
-    custom, general = _arm("claims", "custom", [1] * 10), _arm("general", "general", [1] * 9)
+    custom, general = arm("claims", "custom", [1] * 10), arm("general", "general", [1] * 9)
     with pytest.raises(InvalidRequest, match=r"answered different cases \(1 only one of them has\)"):
         decide([custom, general], LABELS)
 
 
 def test_cases_are_paired_by_id_not_by_row_number() -> None:
     generator = np.random.default_rng(0)
-    custom, general = (_arm(name, name, generator.random(60) < 0.7, **_latency(60, 20)) for name in ("custom", "general"))
+    custom, general = (arm(name, name, generator.random(60) < 0.7, **latency(60, 20)) for name in ("custom", "general"))
     order = generator.permutation(60).tolist()
     shuffled = replace(
         general, cases=order, gold=[general.gold[i] for i in order], predicted=[general.predicted[i] for i in order]
@@ -151,29 +137,29 @@ def test_cases_are_paired_by_id_not_by_row_number() -> None:
 
 
 def test_different_gold_for_the_same_case_is_refused() -> None:
-    custom, general = _arm("claims", "custom", [1] * 8), _arm("general", "general", [1] * 8)
+    custom, general = arm("claims", "custom", [1] * 8), arm("general", "general", [1] * 8)
     with pytest.raises(InvalidRequest, match="different gold labels"):
         compare(custom, replace(general, gold=["fire", *general.gold[1:]]), LABELS)
 
 
 def test_an_arm_that_repeats_a_case_or_lacks_an_answer_is_refused() -> None:
-    arm = _arm("claims", "custom", [1] * 4)
+    one = arm("claims", "custom", [1] * 4)
     with pytest.raises(InvalidRequest, match="a case twice"):
-        replace(arm, cases=[0, 1, 2, 2])
+        replace(one, cases=[0, 1, 2, 2])
     with pytest.raises(InvalidRequest, match="4 cases but 3 predicted"):
-        replace(arm, predicted=arm.predicted[:3])
+        replace(one, predicted=one.predicted[:3])
     with pytest.raises(InvalidRequest, match="cases it never answered: \\[9\\]"):
-        replace(arm, reruns={9: ["fire", "fire"]})
+        replace(one, reruns={9: ["fire", "fire"]})
 
 
 def test_a_verdict_needs_both_kinds() -> None:
     with pytest.raises(InvalidRequest, match="at least one general and one custom arm"):
-        decide([_arm("claims", "custom", [1, 0])], LABELS)
+        decide([arm("claims", "custom", [1, 0])], LABELS)
 
 
 def test_unparsed_answers_lose_the_pair() -> None:
-    custom = _arm("claims", "custom", [1] * 40)
-    general = replace(_arm("general", "general", [1] * 40), predicted=[None] * 20 + [LABELS[i % 4] for i in range(20, 40)])
+    custom = arm("claims", "custom", [1] * 40)
+    general = replace(arm("general", "general", [1] * 40), predicted=[None] * 20 + [LABELS[i % 4] for i in range(20, 40)])
     assert compare(custom, general, LABELS).first_only == 20
 
 
@@ -185,7 +171,7 @@ def test_the_sentence_says_where_general_wins() -> None:
     custom = np.ones(n, dtype=bool)
     general = np.arange(n) % 3 > 0
     custom[3::4], general[3::4] = np.arange(100) < 40, True  # water: custom gets 40 of 100, general all
-    verdict = decide([_arm("claims", "custom", custom), _arm("general", "general", general)], LABELS)
+    verdict = decide([arm("claims", "custom", custom), arm("general", "general", general)], LABELS)
     (water,) = verdict.wins_general
     assert (water.label, water.n, water.general_correct, water.custom_correct) == ("water", 100, 100, 40)
     assert water.p_value < 1e-6
@@ -200,7 +186,7 @@ def test_a_lucky_label_among_many_is_not_called_a_win() -> None:
     """Per-label tests are adjusted (Holm): one label at p = .03 among four is within chance."""
     custom, general = np.ones(200, dtype=bool), np.ones(200, dtype=bool)
     custom[[0, 4, 8, 12, 16]] = False  # auto: 5 discordant pairs, all for general; mid-p .031
-    verdict = decide([_arm("claims", "custom", custom), _arm("general", "general", general)], LABELS)
+    verdict = decide([arm("claims", "custom", custom), arm("general", "general", general)], LABELS)
     assert verdict.wins_general[0].p_value > 0.05
     assert "none of it beyond chance" in verdict.sentence
 
@@ -210,8 +196,8 @@ def test_a_lucky_label_among_many_is_not_called_a_win() -> None:
     [(95, "it beats the custom model"), (80, "no clear difference"), (50, "the custom model beats it, by +30.0 points")],
 )
 def test_the_sentence_is_honest_about_the_classical_baseline(right: int, said: str) -> None:
-    arms = [_arm("claims", "custom", [1] * 80 + [0] * 20), _arm("general", "general", [1] * 40 + [0] * 60)]
-    verdict = decide([*arms, _arm("TF-IDF", "baseline", [1] * right + [0] * (100 - right))], LABELS)
+    arms = [arm("claims", "custom", [1] * 80 + [0] * 20), arm("general", "general", [1] * 40 + [0] * 60)]
+    verdict = decide([*arms, arm("TF-IDF", "baseline", [1] * right + [0] * (100 - right))], LABELS)
     assert f"The classical baseline (TF-IDF) was right in {right}.0 %" in verdict.sentence
     assert said in verdict.sentence
     assert verdict.decision == "custom"
@@ -232,7 +218,7 @@ def test_the_whole_verdict_raises_a_false_alarm_at_most_at_the_nominal_rate() ->
     alarms = 0
     for _ in range(tries):
         ease = generator.beta(2, 1, size=n)
-        custom, general = (_arm(kind, kind, generator.random(n) < ease, bytes=10_000_000) for kind in ("custom", "general"))
+        custom, general = (arm(kind, kind, generator.random(n) < ease, bytes=10_000_000) for kind in ("custom", "general"))
         alarms += decide([custom, general], LABELS).decision != "not enough evidence"
     low, high = binom.ppf([0.005, 0.995], tries, 0.05)
     assert low <= alarms <= high
@@ -244,6 +230,6 @@ def test_the_whole_verdict_finds_a_real_difference_at_the_planned_power() -> Non
     found = 0
     for _ in range(tries):
         outcome = generator.choice(4, size=374, p=[0.085, 0.035, 0.6, 0.28])
-        arms = [_arm("custom", "custom", np.isin(outcome, [0, 2])), _arm("general", "general", np.isin(outcome, [1, 2]))]
+        arms = [arm("custom", "custom", np.isin(outcome, [0, 2])), arm("general", "general", np.isin(outcome, [1, 2]))]
         found += decide(arms, LABELS).decision == "custom"
     assert found / tries == pytest.approx(0.8, abs=0.08)

@@ -17,10 +17,10 @@ from app.benchmarks.statistics import (
     Floats,
     Interval,
     bootstrap_draws,
-    mcnemar_midp,
     mean,
-    paired_proportions,
+    paired_accuracy,
     percentile_interval,
+    proportion,
     wilson,
 )
 from app.benchmarks.verdict.costs import case_costs
@@ -52,24 +52,12 @@ class Difference:
         return Interval(-d.estimate, -d.high, -d.low, d.n) if self.metric == "cost" else d
 
 
-def accuracy_difference(first: ArmResult, second: ArmResult, *, seed: int = 0) -> Difference:
-    """McNemar mid-p with Tango's interval; over clusters, where cases belong together, resampled and turned as a whole."""
+def accuracy_difference(first: ArmResult, second: ArmResult) -> Difference:
+    """McNemar mid-p with Tango's interval; where cases belong together, of as many pairs as they are worth."""
     second = aligned(second, first)
-    a, b = np.asarray(first.correct, dtype=np.float64), np.asarray(second.correct, dtype=np.float64)
-    n = len(a)
-    only_a, only_b = int((a > b).sum()), int((b > a).sum())
-    if first.clusters:
-        units = _units(first)
-        sizes = np.bincount(units)
-        of_a, of_b, difference = _means(a, b, first, seed, reach=float(sizes.max()))
-        return _plain("accuracy", of_a, of_b, difference, flip_test(a - b, units, seed))
-    return _plain(
-        "accuracy",
-        wilson(float(a.sum()), n),
-        wilson(float(b.sum()), n),
-        paired_proportions(only_a, only_b, n),
-        mcnemar_midp(only_a, only_b),
-    )
+    clusters = first.clusters or None
+    difference, p_value = paired_accuracy(first.correct, second.correct, clusters)
+    return _plain("accuracy", proportion(first.correct, clusters), proportion(second.correct, clusters), difference, p_value)
 
 
 def cost_difference(

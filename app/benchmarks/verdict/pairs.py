@@ -23,7 +23,7 @@ class Pair:
     first_only: int  # discordant: cases that only this arm got right
     second_only: int
     difference: Interval
-    p_value: float  # McNemar, mid-p; where cases belong together, their clusters' signs turned at random
+    p_value: float  # McNemar, mid-p; where cases belong together, over clusters
     macro_f1_difference: Interval
 
     @property
@@ -68,7 +68,7 @@ def compare(first: ArmResult, second: ArmResult, labels: Sequence[str], *, seed:
     second = aligned(second, first)
     gold, a = encode(first.gold, first.predicted, labels)
     _, b = encode(second.gold, second.predicted, labels)
-    accuracy = accuracy_difference(first, second, seed=seed)
+    accuracy = accuracy_difference(first, second)
     return Pair(
         first=first.arm,
         second=second.arm,

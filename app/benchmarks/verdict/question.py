@@ -72,7 +72,7 @@ class Setting:
 
     def _difference(self, metric: MetricName, first: ArmResult, second: ArmResult) -> Difference:
         if metric == "accuracy":
-            return accuracy_difference(first, second, seed=self.seed)
+            return accuracy_difference(first, second)
         if metric == "macro_f1":
             return macro_f1_difference(first, second, self.labels, seed=self.seed)
         assert self.table is not None

@@ -94,7 +94,7 @@ def rule_words(
     metrics: Sequence[MetricName], margin: Margin, cost: str, floors: Mapping[str, float], *, clustered: bool, cascade: bool
 ) -> str:
     """Every part that can decide, in full."""
-    tests = _TESTS | ({"accuracy": "clusters' differences with signs turned at random"} if clustered else {})
+    tests = _TESTS | ({"accuracy": "McNemar over clusters"} if clustered else {})
     better = " or ".join(f"{_WINS[metric]} ({tests[metric]})" for metric in metrics)
     holm = ", adjusted over all tests of the verdict (Holm)" if len(metrics) > 1 or cascade else ""
     others = ", while it is not worse in any other of these by more than its margin" if len(metrics) > 1 else ""

@@ -96,6 +96,8 @@ def spending(arm: ArmResult, price: Price, seed: int) -> Spending | str:
             f"{prompts.mean():,.0f} prompt and {answers.mean():,.1f} answer tokens a case, at {in_price:g} and {out_price:g} "
             "a million"
         )
+        if not answers.any():
+            basis += "; labels were scored, not written: where they are written their tokens come on top"
         return Spending(((((prompts * in_price + answers * out_price) / 1e6), np.ones(RESAMPLES)),), basis)
     timed = np.asarray([ms for ms in arm.latencies_ms if ms is not None], dtype=np.float64)
     if arm.cases_per_second is None and not len(timed):

@@ -29,6 +29,10 @@ def test_tokens_cost_what_the_api_takes_for_them() -> None:
     assert cost.estimate == pytest.approx(1000 * (sum(prompts) / 200 * 3 + 10 * 15) / 1e6)
     assert cost.low < cost.estimate < cost.high
     assert cost.n == 200
+    assert "tokens come on top" not in spent.basis
+    scored = spending(_arm(tokens=prompts, answer_tokens=[0] * 200), API, seed=0)
+    assert isinstance(scored, Spending)
+    assert "labels were scored, not written" in scored.basis
 
 
 def test_a_machine_costs_its_hour_over_the_measured_throughput() -> None:

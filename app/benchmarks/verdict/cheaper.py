@@ -19,11 +19,9 @@ Typical = Literal["median", "mean"]
 
 @dataclass(frozen=True)
 class Cheaper:
-    """`first` and `second` are in `by`'s unit (money per 1,000 cases, ms, bytes); None where it was not measured for both."""
+    """`by`: None where it was not measured for both. `words`: both costs, in money per 1,000 cases, ms, or bytes."""
 
     by: CostRule | None
-    first: float | None
-    second: float | None
     cheaper: Literal["first", "second"] | None
     words: str
 
@@ -52,7 +50,7 @@ def cheaper(
         if (result := found[rule]()) is not None:
             return result
     if by is None:
-        return Cheaper(None, None, None, None, "cost was not measured for both")
+        return Cheaper(None, None, "cost was not measured for both")
     why = "; ".join(str(spent[arm.arm]) for arm in (first, second) if isinstance(spent.get(arm.arm), str))
     raise InvalidRequest(
         f"{by} is not known for both {first.arm} and {second.arm}{f': {why}' if why else ''}. Choose another cost_rule, or "
@@ -79,7 +77,7 @@ def _judged(by: CostRule, a: float, b: float, sure: bool, words: str) -> Cheaper
         winner = "first"
     elif sure and b <= CHEAPER * a and b < a:
         winner = "second"
-    return Cheaper(by, a, b, winner, words)
+    return Cheaper(by, winner, words)
 
 
 def _by_money(

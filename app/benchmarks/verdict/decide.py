@@ -71,7 +71,7 @@ def decide(
             reason = f"{cascade.wins_cheap} (against {cascade.cheap}), {cascade.wins_dear} (against {cascade.dear})"
 
     # 5. What belongs beside the decision.
-    open_ended = decision == "not enough evidence" and not outcome.settled
+    open_ended = decision == "not enough evidence" and not outcome.settled and custom.arm != general.arm
     missing = _needed(differences, custom, pair, outcome.leader or cost.cheaper, question.margin) if open_ended else None
     classical = chosen(arms, "baseline")
     verdict = Verdict(
@@ -102,7 +102,7 @@ def decide(
         needed=missing,
         cases_needed=missing.cases if missing else None,
         wins_general=wins_general(custom, general),
-        baseline=compare(custom, classical, labels, seed=seed) if classical else None,
+        baseline=compare(custom, classical, labels, seed=seed) if classical and classical.arm != custom.arm else None,
         notes=tuple(words.notes(custom, general)),
         sentence="",
     )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.benchmarks.arms import ArmResult, aligned
+from app.benchmarks.economics import PER
 from app.benchmarks.scorers import Codes, encode, macro_f1_metric
 from app.benchmarks.statistics import (
     Floats,
@@ -28,7 +29,6 @@ from app.benchmarks.verdict.costs import case_costs
 MetricName = Literal["accuracy", "macro_f1", "cost"]
 
 RESAMPLES = 2000
-PER = 1000  # money is told per so many cases
 _FEW = 10  # fewer differing units than this tell too little about how many more there are
 _CELLS = 2_000_000  # random signs held at once
 

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.benchmarks.arms import ArmResult
-from app.benchmarks.economics import Price, Spending, Training
+from app.benchmarks.economics import PER, Price, Spending, Training
 from app.benchmarks.scorers import accuracy, macro_f1
 from app.benchmarks.statistics import Floats
 from app.benchmarks.verdict.cheaper import CostRule
 from app.benchmarks.verdict.costs import Costs, case_costs
 from app.benchmarks.verdict.differences import (
-    PER,
     Difference,
     MetricName,
     accuracy_difference,

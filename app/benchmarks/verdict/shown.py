@@ -92,7 +92,7 @@ def _economics(economics: Stored) -> list[str]:
                 f"Running {line['arm']}: {_span(cost, 1.0)} {currency} per 1,000 cases, n = {cost['n']:,} ({line['basis']})."
             )
     if (saving := economics["saving"]) is not None:
-        told.append(f"The custom model saves {_span(saving, 1.0, signed=True)} {currency} per 1,000 cases.")
+        told.append(f"The custom model saves {_span(saving, 1.0)} {currency} per 1,000 cases.")
     if (broken := economics["break_even"]) is not None:
         told.append(f"{broken['sentence']} ({broken['once_basis']}.)")
         moved = "; ".join(f"{one['what']}: {_cases(one['cases'])}" for one in broken["sensitivity"])

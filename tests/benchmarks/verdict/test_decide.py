@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import binom
 
 from app.benchmarks.verdict import Question, Verdict, chosen, compare, decide
+from app.benchmarks.verdict.costs import Costs
 from app.errors import InvalidRequest
 from tests.benchmarks.verdict.made import LABELS, arm, latency
 
@@ -222,6 +223,27 @@ def test_the_whole_verdict_raises_a_false_alarm_at_most_at_the_nominal_rate() ->
         alarms += decide([custom, general], LABELS).decision != "not enough evidence"
     low, high = binom.ppf([0.005, 0.995], tries, 0.05)
     assert low <= alarms <= high
+
+
+def test_metrics_and_a_cascade_add_no_false_alarms() -> None:
+    """The same model drawn twice, one copy called dear so that a cascade is tried: a few alarms at most in 40 tries."""
+    generator, tries, n = np.random.default_rng(13), 40, 120
+    alarms = {"metrics": 0, "cascade": 0}
+    costs = Costs(currency="EUR", wrong=10, matrix={"auto": {"fire": 50}})
+    asked = Question(metrics=("accuracy", "macro_f1", "cost"), costs=costs, margin_money=20, cascade=True)
+    for _ in range(tries):
+        sure, held = generator.uniform(0.4, 1, n), generator.uniform(0.4, 1, 100)
+        test, validation = (
+            [
+                arm(name, name, generator.random(len(one)) < one, one, **latency(len(one), ms))
+                for name, ms in (("custom", 20), ("general", 200))
+            ]
+            for one in (sure, held)
+        )
+        verdict = decide(test, LABELS, asked, validation={one.arm: one for one in validation})
+        alarms["metrics"] += "beyond chance" in verdict.reason
+        alarms["cascade"] += verdict.decision == "cascade"
+    assert max(alarms.values()) <= binom.ppf(0.999, tries, 0.05)
 
 
 def test_the_whole_verdict_finds_a_real_difference_at_the_planned_power() -> None:

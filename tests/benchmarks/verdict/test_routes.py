@@ -53,6 +53,8 @@ def test_a_verdict_from_question_to_list(world: Any, run: str) -> None:
     second = world.call("POST", "/v1/verdicts", {"run": run, "custom": "plain", "general": "plain"}).json()
     assert second["decision"] == "not enough evidence"
     assert second["verdict"]["pair"]["p_value"] == 1.0
+    assert second["verdict"]["cases_needed"] is None  # no number of cases tells an arm from itself
+    assert "A/A check" in " ".join(second["verdict"]["notes"])
     first_page = world.call("GET", f"/v1/verdicts?run={run}&limit=1").json()
     assert [(one["id"], one["verdict"]) for one in first_page["data"]] == [(second["id"], None)]
     rest = world.call("GET", f"/v1/verdicts?cursor={first_page['next_cursor']}").json()

@@ -38,6 +38,7 @@ def verdict(
     training_other: Annotated[float, typer.Option(min=0, help="Labels, people: what else is spent once.")] = 0.0,
     currency: Annotated[str, typer.Option(help="Of all prices.")] = "USD",
     cascade: Annotated[bool, typer.Option(help="Try both models together, where validation says it is worth it.")] = True,
+    every_pair: Annotated[bool, typer.Option("--every-pair", help="Also all arms of the run against each other.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of every resample.")] = 0,
     url: Annotated[str, typer.Option(help="The service; empty means VERSUS_API_URL or http://host:port of the settings.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON, nothing else.")] = False,
@@ -81,6 +82,7 @@ def verdict(
             "training": training if training_other or (training_cost, training_per_hour) != (None, None) else None,
             "currency": currency,
             "cascade": cascade,
+            "every_pair": every_pair,
             "seed": seed,
         }
         answer = asyncio.run(ask(body))

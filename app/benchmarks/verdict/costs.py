@@ -21,7 +21,7 @@ class Costs(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    currency: str = Field(min_length=1, max_length=8, description="such as EUR")
+    currency: str = Field(min_length=1, max_length=20, description="such as EUR")
     matrix: dict[str, dict[str, Money]] = Field(
         default_factory=dict,
         description='gold -> answered -> money per case; "invalid" is an answer that is none of the labels',

@@ -13,7 +13,7 @@ from app.benchmarks.verdict.costs import cost_table
 from app.benchmarks.verdict.differences import Difference
 from app.benchmarks.verdict.floors import Floor, judge_floors, standing
 from app.benchmarks.verdict.needed import Needed, needed
-from app.benchmarks.verdict.pairs import Pair, chosen, compare, named, wins_general
+from app.benchmarks.verdict.pairs import Pair, chosen, compare, every_pair, named, wins_general
 from app.benchmarks.verdict.question import Question, Setting
 from app.benchmarks.verdict.rule import ALPHA, Margin, Outcome, Side, judge, rule_words
 from app.benchmarks.verdict.trial import Trial, certified, try_cascade
@@ -103,6 +103,7 @@ def decide(
         cases_needed=missing.cases if missing else None,
         wins_general=wins_general(custom, general),
         baseline=compare(custom, classical, labels, seed=seed) if classical and classical.arm != custom.arm else None,
+        pairs=every_pair(arms) if question.every_pair else (),
         notes=tuple(words.notes(custom, general)),
         sentence="",
     )

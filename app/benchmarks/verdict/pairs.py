@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from app.benchmarks.arms import ArmResult, Kind, aligned
 from app.benchmarks.scorers import encode, macro_f1_metric
@@ -29,6 +30,17 @@ class Pair:
     @property
     def significant(self) -> bool:
         return self.p_value < ALPHA and self.difference.excludes(0)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two arms of a run, of whatever kind, by accuracy; `adjusted` over all pairs that were compared (Holm)."""
+
+    first: str
+    second: str
+    difference: Interval
+    p_value: float
+    adjusted: float
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,17 @@ def compare(first: ArmResult, second: ArmResult, labels: Sequence[str], *, seed:
         macro_f1_difference=paired_bootstrap_difference(
             macro_f1_metric(len(labels)), gold, a, b, clusters=first.clusters or None, seed=seed
         ),
+    )
+
+
+def every_pair(arms: Sequence[ArmResult]) -> tuple[Compared, ...]:
+    """Each arm against each other one, by accuracy. Raises InvalidRequest where they answered different cases."""
+    pairs = list(combinations(arms, 2))
+    found = [accuracy_difference(first, second) for first, second in pairs]
+    adjusted = holm([one.p_value for one in found])
+    return tuple(
+        Compared(first.arm, second.arm, one.difference, one.p_value, p)
+        for (first, second), one, p in zip(pairs, found, adjusted, strict=True)
     )
 
 

@@ -35,6 +35,7 @@ class Question:
     training: Training | None = None
     currency: str = ""  # of prices; none: money is not asked about
     cascade: bool = False
+    every_pair: bool = False  # all arms of the run against each other, beside the two that are decided on
 
     @property
     def decided_by(self) -> tuple[MetricName, ...]:

@@ -7,17 +7,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response, status
 
 from app.benchmarks import store as runs
+from app.benchmarks import tasks
 from app.benchmarks.arms import ArmResult
 from app.benchmarks.economics import Made, Price
 from app.benchmarks.verdict import store
+from app.benchmarks.verdict.costs import Costs
 from app.benchmarks.verdict.decide import decide
 from app.benchmarks.verdict.evidence import evidence
 from app.benchmarks.verdict.schemas import VerdictIn, VerdictListOut, VerdictOut
 from app.catalog.cards import Card
 from app.catalog.catalog import Catalog
-from app.database.session import transaction
+from app.database.session import Session, transaction
 from app.deps import CatalogDep, DatabaseDep, SessionDep
-from app.errors import Conflict, UnknownModel
+from app.errors import Conflict, NotFound, UnknownModel
 
 router = APIRouter(prefix="/v1/verdicts", tags=["verdicts"])
 
@@ -30,6 +32,7 @@ async def create_verdict(body: VerdictIn, database: DatabaseDep, catalog: Catalo
         if run.summary is None:
             why = f": {run.error}" if run.error else ""
             raise Conflict(f"Run {run.id} has no verdict, it is {run.status}{why}. Follow it at /v1/runs/{run.id}/events.")
+        body = await _as_its_task_says(session, body, run.task)
         rows = await runs.rows(session, str(run.dataset_id))
         answers = await store.answers(session, run.id)
     verdict = await asyncio.to_thread(_decided, body, run.config, run.summary, rows, answers, catalog)
@@ -56,6 +59,18 @@ async def list_verdicts(
 async def get_verdict(verdict_id: str, session: SessionDep) -> VerdictOut:
     """One verdict with all of its numbers."""
     return VerdictOut.of(await store.find_verdict(session, verdict_id))
+
+
+async def _as_its_task_says(session: Session, body: VerdictIn, name: str) -> VerdictIn:
+    """With the task's costs and recall floors, where the request gives none."""
+    try:
+        task = await tasks.find_task(session, name)
+    except NotFound:
+        return body
+    told, floors = getattr(task, "costs", None), getattr(task, "recall_floors", None)
+    # A task's matrix names what costs something; an answer that it does not name costs nothing.
+    costs = Costs(currency=told.currency, matrix=told.matrix, wrong=0.0) if told else None
+    return body.model_copy(update={"costs": body.costs or costs, "recall_floors": body.recall_floors or dict(floors or {})})
 
 
 def _decided(

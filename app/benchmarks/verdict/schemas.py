@@ -40,10 +40,11 @@ class VerdictIn(BaseModel):
         default_factory=dict, description='"custom", "general", an arm or a model -> what its answers cost; else its card tells'
     )
     training: Training | None = Field(default=None, description="what the custom model cost once, for the break-even")
-    currency: str = Field(default="USD", min_length=1, max_length=8, description="of all prices")
+    currency: str = Field(default="USD", min_length=1, max_length=20, description="of all prices")
     cascade: bool = Field(
         default=True, description="whether both models together are tried, where validation says it is worth it"
     )
+    every_pair: bool = Field(default=False, description="also all arms against each other, adjusted together (Holm)")
     seed: int = Field(default=0, ge=0, lt=2**31, description="of every resample")
 
     @field_validator("metrics")
@@ -68,6 +69,7 @@ class VerdictIn(BaseModel):
             training=self.training,
             currency=self.currency,
             cascade=self.cascade,
+            every_pair=self.every_pair,
         )
 
 

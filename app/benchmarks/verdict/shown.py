@@ -18,6 +18,7 @@ def lines(verdict: Stored) -> list[str]:
         _needed(verdict),
         _cascade(verdict),
         _economics(verdict["economics"]) if verdict["economics"] else [],
+        [_compared(one) for one in verdict["pairs"]],
         verdict["notes"],
     ]
     return [line for part in parts for line in part]
@@ -98,6 +99,14 @@ def _economics(economics: Stored) -> list[str]:
         moved = "; ".join(f"{one['what']}: {_cases(one['cases'])}" for one in broken["sensitivity"])
         told.append(f"One at a time: {moved}.")
     return [*told, *(f"Economics: {sentence}." for sentence in economics["missing"])]
+
+
+def _compared(one: Stored) -> str:
+    gap = _span(one["difference"], 100.0, signed=True)
+    return (
+        f"{one['first']} against {one['second']}: {gap} points, p {_p(one['p_value'])}, adjusted {_p(one['adjusted'])} (Holm "
+        f"over all pairs); n = {one['difference']['n']:,}."
+    )
 
 
 def _cases(cases: int | None) -> str:

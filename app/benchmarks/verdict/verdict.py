@@ -10,7 +10,7 @@ from app.benchmarks.verdict.cheaper import CostRule
 from app.benchmarks.verdict.differences import Difference
 from app.benchmarks.verdict.floors import Floor
 from app.benchmarks.verdict.needed import Needed
-from app.benchmarks.verdict.pairs import Pair, Slice
+from app.benchmarks.verdict.pairs import Compared, Pair, Slice
 
 Decision = Literal["custom", "general", "cascade", "not enough evidence"]
 
@@ -38,6 +38,7 @@ class Verdict:
     cases_needed: int | None  # in all, for a decision at 80 % power; None when decided, or when no number would help
     wins_general: tuple[Slice, ...]
     baseline: Pair | None  # custom against the best classical baseline
+    pairs: tuple[Compared, ...]  # all arms against each other, where asked for; they decide nothing
     notes: tuple[str, ...]
     sentence: str  # for who decides
 

@@ -225,6 +225,23 @@ def test_the_whole_verdict_raises_a_false_alarm_at_most_at_the_nominal_rate() ->
     assert low <= alarms <= high
 
 
+def test_every_pair_is_adjusted_over_all_of_them() -> None:
+    """One arm against itself and one that is a little better: .02 for a single pair is .06 among three."""
+    arms = [arm(name, kind, right) for name, kind, right in _three()]
+    verdict = decide(arms, LABELS, Question(every_pair=True))
+    by_names = {(one.first, one.second): one for one in verdict.pairs}
+    assert set(by_names) == {("claims", "general"), ("claims", "TF-IDF"), ("general", "TF-IDF")}
+    close = by_names["claims", "general"]
+    assert close.p_value < 0.05 < close.adjusted
+    assert by_names["general", "TF-IDF"].p_value == 1.0
+    assert decide(arms, LABELS).pairs == ()
+
+
+def _three() -> list[tuple[str, str, list[int]]]:
+    better, plain = [1] * 160 + [1] * 12 + [0] * 3 + [0] * 25, [1] * 160 + [0] * 12 + [1] * 3 + [0] * 25
+    return [("claims", "custom", better), ("general", "general", plain), ("TF-IDF", "baseline", plain)]
+
+
 def test_metrics_and_a_cascade_add_no_false_alarms() -> None:
     """The same model drawn twice, one copy called dear so that a cascade is tried: a few alarms at most in 40 tries."""
     generator, tries, n = np.random.default_rng(13), 40, 120

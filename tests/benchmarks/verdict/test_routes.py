@@ -1,6 +1,7 @@
 """Verdicts over HTTP and by command: asked of a real run, stored, listed, and refused with the reason."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +22,13 @@ def run(world: Any) -> str:
     return str(made)
 
 
-def test_a_verdict_from_question_to_list(world: Any, run: str) -> None:
+def test_a_verdict_by_request_and_by_command(world: Any, run: str, tmp_path: Any, monkeypatch: Any) -> None:
+    _by_request(world, run)
+    _by_command(world, run, tmp_path)
+    _as_the_task_says(world, run, monkeypatch)
+
+
+def _by_request(world: Any, run: str) -> None:
     asked = {
         "run": run,
         "costs": {"currency": "EUR", "wrong": 10},
@@ -89,16 +96,23 @@ def test_a_run_that_is_not_over_has_no_verdict(world: Any) -> None:
     assert f"/v1/runs/{queued}/events" in refused.text
 
 
-def test_the_command_states_the_rule_and_shows_numbers_and_money(world: Any, run: str, tmp_path: Any) -> None:
+def _by_command(world: Any, run: str, tmp_path: Any) -> None:
+    """The rule first, then the decision, then numbers and money."""
     matrix = tmp_path / "costs.toml"
     matrix.write_text('currency = "EUR"\nwrong = 10\n\n[matrix.auto]\nhome = 50\n')
     words = ["verdict", run, "--cost-matrix", str(matrix), "--margin", "20EUR", "--floor", "auto=0.5", "--currency", "EUR"]
-    words += ["--price", "general=3/15", "--price", "custom=1.20/h", "--training-cost", "10"]
+    words += ["--price", "general=3/15", "--price", "custom=1.20/h", "--training-cost", "10", "--every-pair"]
     with serve(world.app()) as url:
         told = CliRunner().invoke(commands, [*words, "--url", url])
         assert told.exit_code == 0, told.output
         assert told.output.index("Rule.") < told.output.index("Verdict: custom.") < told.output.index("Cost of mistakes EUR")
-        for part in ("Recall floor auto 50 %", "Running plain:", "Running good:", "Stored as verdict_"):
+        for part in (
+            "Recall floor auto 50 %",
+            "Running plain:",
+            "Running good:",
+            "majority class against plain:",
+            "Stored as verdict_",
+        ):
             assert part in told.output
         machine = CliRunner().invoke(commands, [*words, "--url", url, "--json"])
         assert json.loads(machine.stdout)["decision"] == "custom"
@@ -112,3 +126,19 @@ def test_the_command_states_the_rule_and_shows_numbers_and_money(world: Any, run
             failed = CliRunner().invoke(commands, ["verdict", run, *wrong, "--url", url])
             assert failed.exit_code == 2
             assert says in failed.stderr
+
+
+def _as_the_task_says(world: Any, run: str, monkeypatch: Any) -> None:
+    """A task may bring its costs and recall floors; a request's own go before them."""
+    told = SimpleNamespace(costs=SimpleNamespace(currency="EUR", matrix={"auto": {"home": 50.0}}), recall_floors={"auto": 0.5})
+
+    async def find(*_: object) -> Any:
+        return told
+
+    monkeypatch.setattr("app.benchmarks.tasks.find_task", find)
+    of_task = world.call("POST", "/v1/verdicts", {"run": run}).json()
+    assert [one["metric"] for one in of_task["verdict"]["metrics"]] == ["cost"]
+    assert {one["label"] for one in of_task["verdict"]["floors"]} == {"auto"}
+    assert of_task["request"]["recall_floors"] == {"auto": 0.5}
+    own = world.call("POST", "/v1/verdicts", {"run": run, "recall_floors": {"home": 0.5}}).json()
+    assert {one["label"] for one in own["verdict"]["floors"]} == {"home"}

@@ -5,10 +5,12 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
+
+from app.errors import SetupError, VersusError
 
 if TYPE_CHECKING:
     from app.benchmarks.gate.check import Report
@@ -52,20 +54,18 @@ def gate(
 
       versus gate new.json --baseline old.json --gate "macro_f1 >= -0.02" --summary gate.md
     """
-    from app.errors import VersusError
-
     started = time.perf_counter()
     try:
         report = asyncio.run(_checked(run, gates, baseline, arm, baseline_arm, url))
         _write(report, junit, summary, time.perf_counter() - started)
     except VersusError as error:
-        _failed(error.message, junit, time.perf_counter() - started, as_json)
+        _failed(error.message, junit, summary, time.perf_counter() - started, as_json)
     except Exception:
         # Python's own exit code for this would be 1, which means regressed.
         import traceback
 
         traceback.print_exc()
-        _failed("The gate broke; see the log.", junit, time.perf_counter() - started, as_json)
+        _failed("The gate broke; see the log.", junit, summary, time.perf_counter() - started, as_json)
     if as_json:
         from dataclasses import asdict
 
@@ -98,21 +98,30 @@ async def _checked(
 
 
 def _write(report: "Report", junit: Path | None, summary: Path | None, seconds: float) -> None:
-    from app.benchmarks.curve.written import put
     from app.benchmarks.gate.forms import to_junit, to_markdown
 
     if junit is not None:
-        put(junit.parent, {junit.name: to_junit(report, seconds)})
+        _put(junit, to_junit(report, seconds))
     if summary is not None:
-        put(summary.parent, {summary.name: to_markdown(report)})
+        _put(summary, to_markdown(report))
 
 
-def _failed(message: str, junit: Path | None, seconds: float, as_json: bool) -> None:
+def _put(path: Path, text: str) -> None:
+    from app.benchmarks.curve.written import put
+
+    put(path.parent, {path.name: text})
+
+
+def _failed(message: str, junit: Path | None, summary: Path | None, seconds: float, as_json: bool) -> NoReturn:
     """Tells what went wrong wherever the outcome would have been told, and ends with 3."""
-    from app.benchmarks.gate.forms import error_junit
+    from app.benchmarks.gate.forms import error_junit, error_markdown
 
-    if junit is not None and junit.parent.is_dir():
-        junit.write_text(error_junit(message, seconds), encoding="utf-8")
+    for path, text in ((junit, error_junit(message, seconds)), (summary, error_markdown(message))):
+        if path is not None:
+            try:
+                _put(path, text)
+            except SetupError as error:  # perhaps it is this that went wrong
+                sys.stderr.write(f"{error.message}\n")
     if as_json:
         sys.stdout.write(json.dumps({"outcome": "error", "exit_code": ERROR, "error": message}, indent=2) + "\n")
     sys.stderr.write(f"{message}\n")

@@ -2,18 +2,23 @@
 
 import asyncio
 import json
+import math
 import random
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from typer.testing import CliRunner, Result
 
 from app.benchmarks.client import ServiceClient
+from app.benchmarks.peers import harness
 from app.benchmarks.peers.audit import Case, Theirs, audit
 from app.cli import app as commands
+from tests.benchmarks.gate.runs import LABELS, answers, golds, make_run
 
 CASES = 12
 WORDS = "the insured reports smoke car bicycle walls kitchen was under water stolen from yard hit at crossing"
@@ -124,3 +129,46 @@ def test_a_number_that_is_not_ours_is_found(service: str) -> None:
     assert replace(own, differing=()).scores[0].ours in (0.0, 1.0)
     said = asyncio.run(judged(("something else",), "generate_until", (("Text: smoke\nLabel:", {"until": ["\n"]}),)))
     assert said.differing == (0,)
+
+
+def test_the_harness_reads_our_samples_and_scores_them_alike(tmp_path: Path) -> None:
+    """By its own description of a sample line, by the library with which it loads them, and by its own scoring."""
+    from datasets import load_dataset
+    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.result_schema import SampleResult
+    from lm_eval.utils import get_sample_results_filenames, hash_string, sanitize_list
+
+    run = make_run({"desk@1": answers(60, 0.7)})
+    path = tmp_path / "samples_desk_2026.jsonl"
+    path.write_text("".join(json.dumps(sample) + "\n" for sample in harness.samples(run, "desk@1")))
+    assert get_sample_results_filenames([str(path)]) == [str(path)]
+    samples = [TypeAdapter(SampleResult).validate_python(json.loads(line)) for line in path.read_text().splitlines()]
+    loaded = load_dataset("json", data_files=str(path), split="train", cache_dir=str(tmp_path))
+    assert loaded["doc_id"] == [sample["doc_id"] for sample in samples] == [case.id for case in run.cases]
+
+    docs = tmp_path / "docs.jsonl"
+    docs.write_text("".join(json.dumps(sample["doc"]) + "\n" for sample in samples))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        task = ConfigurableTask(
+            config={
+                "task": "desk",
+                "dataset_path": "json",
+                "dataset_kwargs": {"data_files": {"test": str(docs)}},
+                "test_split": "test",
+                "output_type": "multiple_choice",
+                "doc_to_text": "{{text}}",
+                "doc_to_choice": list(LABELS),
+                "doc_to_target": "label",
+                "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+            }
+        )
+    right = [answer == gold for answer, gold in zip(answers(60, 0.7), golds(60), strict=True)]
+    for sample, correct in zip(samples, right, strict=True):
+        assert sample["acc"] == correct
+        assert sample["doc_hash"] == hash_string(json.dumps(sample["doc"], indent=2, ensure_ascii=False))
+        assert sanitize_list(sample["resps"]) == sample["resps"]
+        values = [(float(value), False) for value, _ in sample["filtered_resps"]]
+        if not math.isnan(values[0][0]):
+            assert task.process_results(sample["doc"], values)["acc"] == correct
+    assert any(math.isnan(float(sample["filtered_resps"][0][0])) for sample in samples)

@@ -51,6 +51,10 @@ def error_junit(message: str, seconds: float) -> str:
     return _junit("versus gate", [("gate", "error", message)], seconds)
 
 
+def error_markdown(message: str) -> str:
+    return f"### Gate: error\n\n{plain(message)}\n"
+
+
 def _junit(classname: str, gates: Sequence[tuple[str, str, str]], seconds: float) -> str:
     failures = sum(outcome == "regressed" for _, outcome, _ in gates)
     errors = sum(outcome in ("inconclusive", "error") for _, outcome, _ in gates)

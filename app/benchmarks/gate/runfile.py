@@ -75,7 +75,9 @@ class RunFile(BaseModel):
         )
         columns = sorted({column for case in self.cases for column in case.slices})
         slices = {column: [case.slices.get(column, "") for case in self.cases] for column in columns}
-        return replace(found, slices={**slices, **found.slices})
+        found = replace(found, slices={**slices, **found.slices})
+        # A classifier reads words, not tokens.
+        return found if self.arms[arm].kind != "baseline" else replace(found, tokens=(), answer_tokens=())
 
 
 async def load(session: Session, run: Run) -> RunFile:

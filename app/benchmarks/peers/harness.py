@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.benchmarks.gate.runfile import RunFile
@@ -15,26 +15,27 @@ _LEAST = 1e-300  # of a share, so that its logarithm is a number
 def samples(file: RunFile, arm: str) -> Iterator[dict[str, Any]]:
     """One sample per test case, in the order in which they were asked.
 
-    A case whose labels were scored is a multiple choice, an answer in words a generation. Responses hold the logarithm of each
-    label's share among the labels; the harness's own are log-likelihoods, which differ by the same number for all labels of a
-    case, so that acc, the argmax, is the same. Whether a label is greedy is not known: "None".
+    An arm whose labels were scored answers a multiple choice, one that answered in words generates. Responses hold the
+    logarithm of each label's share among the labels. The harness's own are log-likelihoods, which differ from it by the same
+    number for all labels of a case: acc, the argmax, is the same. "nan": the case was not answered. Whether a label is greedy
+    is not known: "None".
     """
     answers = {answer.case_id: answer for answer in file.answers if answer.arm == arm and answer.condition == "base"}
+    scored = any(answer.probabilities is not None for answer in answers.values())
     for case in file.cases:
-        yield _sample(file, case.text, case.gold, answers[case.id])
+        yield _sample(file.labels, case.text, case.gold, answers[case.id], scored)
 
 
-def _sample(file: RunFile, text: str, gold: str, answer: PredictionOut) -> dict[str, Any]:
+def _sample(labels: Sequence[str], text: str, gold: str, answer: PredictionOut, scored: bool) -> dict[str, Any]:
     doc = {"text": text, "label": gold}
-    if answer.probabilities is not None:
-        labels = [label for label in file.labels if label in answer.probabilities]
-        target = str(labels.index(gold)) if gold in labels else str(len(labels))
+    if scored:
+        target = str(labels.index(gold))
         arguments = {f"gen_args_{place}": {"arg_0": text, "arg_1": f" {label}"} for place, label in enumerate(labels)}
-        filtered: list[Any] = [[str(math.log(max(answer.probabilities[label], _LEAST))), "None"] for label in labels]
+        filtered: list[Any] = [[_log(answer, label), "None"] for label in labels]
     else:
-        target, said = gold, answer.text or ""
+        target = gold
         arguments = {"gen_args_0": {"arg_0": text, "arg_1": "{}"}}
-        filtered = [said]
+        filtered = [answer.text or ""]
     return {
         "doc_id": answer.case_id,
         "doc": doc,
@@ -49,6 +50,10 @@ def _sample(file: RunFile, text: str, gold: str, answer: PredictionOut) -> dict[
         "target_hash": _hash(target),
         "acc": float(answer.label == gold),
     }
+
+
+def _log(answer: PredictionOut, label: str) -> str:
+    return "nan" if answer.probabilities is None else str(math.log(max(answer.probabilities.get(label, 0.0), _LEAST)))
 
 
 def _hash(text: str) -> str:

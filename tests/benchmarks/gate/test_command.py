@@ -124,11 +124,14 @@ def test_junit_has_the_structure_that_ci_systems_read(files: Path, tmp_path: Pat
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_junit_of_an_error_is_there_and_red(files: Path, tmp_path: Path) -> None:
-    out = tmp_path / "gate.xml"
-    assert versus("gate", str(files / "run_2.json"), "--gate", "recall[a\x01<b>] >= 0.9", "--junit", str(out)).exit_code == 3
+def test_files_of_an_error_are_there_and_red(files: Path, tmp_path: Path) -> None:
+    out, summary = tmp_path / "gate.xml", tmp_path / "gate.md"
+    written = ["--junit", str(out), "--summary", str(summary)]
+    assert versus("gate", str(files / "run_2.json"), "--gate", "recall[a\x01<b>] >= 0.9", *written).exit_code == 3
     root = ET.parse(out).getroot()
     assert (root.get("tests"), root.get("errors"), root.get("failures")) == ("1", "1", "0")
+    assert summary.read_text().startswith("### Gate: error")
+    assert versus("gate", str(files / "run_2.json"), "--gate", "accuracy >= 0.5", "--junit", "/dev/null/x").exit_code == 3
 
 
 def test_deltas_show_counts_labels_and_cases(service: str, files: Path) -> None:

@@ -52,8 +52,10 @@ class Table:
 
 
 def table(gate: Gate, arm: ArmResult, baseline: ArmResult | None, labels: tuple[str, ...], seed: int) -> Table:
-    """The cases that the gate's brackets name. Raises InvalidRequest for a label or slice that is not there, and for a
-    difference without a baseline."""
+    """The cases that the gate's brackets name. Raises InvalidRequest for a label or slice that is not there, for a difference
+    without a baseline, and for a run whose answers are no labels."""
+    if strangers := sorted(set(arm.gold) - set(labels)):
+        raise InvalidRequest(f"Gates are for classification: {strangers[0][:80]!r} is a right answer here, and no label.")
     if baseline is None and (gate.relative or gate.metric.name == "regressed"):
         raise InvalidRequest(
             f"{gate.text!r} compares with a baseline, and there is none; name a run or an arm with --baseline, or write a "
@@ -87,7 +89,8 @@ def exact(gate: Gate, at: Table) -> tuple[int, int]:
         raise Undefined(f"No test case has the label {gate.of}.")
     if gate.metric.name == "regressed":
         assert at.baseline is not None
-        return sum(at.baseline.correct[row] and not arm.correct[row] for row in rows), len(rows)
+        before, now = at.baseline.correct, arm.correct
+        return sum(before[row] and not now[row] for row in rows), len(rows)
     answers = {arm.cases[row]: [arm.predicted[row]] for row in rows}
     gold = {arm.cases[row]: arm.gold[row] for row in rows}
     for case, reruns in arm.reruns.items():

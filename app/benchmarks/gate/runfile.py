@@ -27,12 +27,13 @@ class DatasetOut(BaseModel):
 
 
 class CaseOut(BaseModel):
-    """One test case; `slices`: column -> its value."""
+    """One test case; `slices`: column -> its value; `cluster`: what it belongs to, such as a contract, with others."""
 
     id: int
     text: str
     gold: str
     slices: dict[str, str] = Field(default_factory=dict)
+    cluster: str | None = None
 
 
 class RunFile(BaseModel):
@@ -62,12 +63,18 @@ class RunFile(BaseModel):
         return {arm.name: arm for arm in runner.from_config(self.run.config) if arm.name in answered}
 
     def result(self, arm: str) -> ArmResult:
-        """What one arm answered, case by case. Raises NotFound that lists the arms."""
+        """What one arm answered, case by case.
+
+        Raises NotFound that lists the arms, InvalidRequest for one that never answered.
+        """
         if arm not in self.arms:
             raise NotFound(f"Run {self.run.id} has no arm {arm!r}; its arms are {', '.join(self.arms)}.")
+        own = [answer for answer in self.answers if answer.arm == arm]
+        if all(answer.error for answer in own):
+            raise InvalidRequest(f"{arm} answered no case of run {self.run.id}: {own[0].error} Mend that and repeat the run.")
         found = results.arm_result(
             self.arms[arm],
-            [Prediction(run_id=self.run.id, **answer.model_dump()) for answer in self.answers if answer.arm == arm],
+            [Prediction(run_id=self.run.id, **answer.model_dump()) for answer in own],
             [Case(case.id, case.text, case.gold) for case in self.cases],
             timed=self.timed,
             per_second=None,
@@ -75,7 +82,9 @@ class RunFile(BaseModel):
         )
         columns = sorted({column for case in self.cases for column in case.slices})
         slices = {column: [case.slices.get(column, "") for case in self.cases] for column in columns}
-        found = replace(found, slices={**slices, **found.slices})
+        grouped = any(case.cluster for case in self.cases)
+        clusters = [case.cluster or f"case {case.id}" for case in self.cases] if grouped else found.clusters
+        found = replace(found, slices={**slices, **found.slices}, clusters=clusters)
         # A classifier reads words, not tokens.
         return found if self.arms[arm].kind != "baseline" else replace(found, tokens=(), answer_tokens=())
 

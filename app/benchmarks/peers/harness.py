@@ -35,7 +35,7 @@ def _sample(labels: Sequence[str], text: str, gold: str, answer: PredictionOut, 
     else:
         target = gold
         arguments = {"gen_args_0": {"arg_0": text, "arg_1": "{}"}}
-        filtered = [answer.text or ""]
+        filtered = [answer.text if answer.text is not None else answer.label or ""]
     return {
         "doc_id": answer.case_id,
         "doc": doc,

@@ -54,12 +54,19 @@ def gate(
 
       versus gate new.json --baseline old.json --gate "macro_f1 >= -0.02" --summary gate.md
     """
+    from pydantic import ValidationError
+
     started = time.perf_counter()
     try:
         report = asyncio.run(_checked(run, gates, baseline, arm, baseline_arm, url))
         _write(report, junit, summary, time.perf_counter() - started)
     except VersusError as error:
         _failed(error.message, junit, summary, time.perf_counter() - started, as_json)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, (error.title, *first["loc"])))
+        told = f"{where}: {first['msg']}. Is a setting wrong, or the service of another version?"
+        _failed(told, junit, summary, time.perf_counter() - started, as_json)
     except Exception:
         # Python's own exit code for this would be 1, which means regressed.
         import traceback

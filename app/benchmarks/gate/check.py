@@ -18,6 +18,7 @@ Outcome = Literal["passed", "regressed", "inconclusive"]
 POWER = 0.8
 EXIT: dict[Outcome, int] = {"passed": 0, "regressed": 1, "inconclusive": 2}
 _WORST: tuple[Outcome, ...] = ("regressed", "inconclusive")
+_NAMED = 10  # cases
 _MOST = 10_000_000  # more cases than that are no advice
 
 
@@ -81,9 +82,10 @@ def _checked(gate: Gate, this: Side, baseline: Side | None, family: int) -> Chec
     at = table(gate, this.result, baseline.result if baseline else None, tuple(this.file.labels), seed)
     try:
         if gate.metric.unit == "cases":
-            count, of = exact(gate, at)
+            found, of = exact(gate, at)
+            count = len(found)
             verdict: Outcome = "passed" if gate.holds(count) else "regressed"
-            return _told(gate, verdict, Interval(count, count, count, of), None, f"{count:,} of {of:,} cases.")
+            return _told(gate, verdict, Interval(count, count, count, of), None, _counted(found, of))
         measured = measure(gate, at)
     except Undefined as why:
         return _told(gate, "inconclusive", None, None, str(why))
@@ -138,6 +140,11 @@ def _told(gate: Gate, outcome: Outcome, interval: Interval | None, needed: int |
 
 
 # ---- Words
+
+
+def _counted(cases: Sequence[int], of: int) -> str:
+    named = ", ".join(map(str, cases[:_NAMED])) + (", .." if len(cases) > _NAMED else "")
+    return f"{len(cases):,} of {of:,} cases{f': {named}' if cases else ''}."
 
 
 def _sentence(gate: Gate, outcome: Outcome, interval: Interval, needed: int | None, family: int) -> str:

@@ -82,15 +82,15 @@ def _rows(gate: Gate, arm: ArmResult, labels: tuple[str, ...]) -> tuple[int, ...
     raise InvalidRequest(f"{gate.text!r} names {gate.of!r}, which this run does not have; it has {'; '.join(known)}.")
 
 
-def exact(gate: Gate, at: Table) -> tuple[int, int]:
-    """A count of cases, and of how many. Raises Undefined, or InvalidRequest where no case was repeated."""
+def exact(gate: Gate, at: Table) -> tuple[list[int], int]:
+    """The ids of the cases that count, and of how many. Raises Undefined, or InvalidRequest where no case was repeated."""
     arm, rows = at.arm, at.rows
     if not rows:
         raise Undefined(f"No test case has the label {gate.of}.")
     if gate.metric.name == "regressed":
         assert at.baseline is not None
         before, now = at.baseline.correct, arm.correct
-        return sum(before[row] and not now[row] for row in rows), len(rows)
+        return [arm.cases[row] for row in rows if before[row] and not now[row]], len(rows)
     answers = {arm.cases[row]: [arm.predicted[row]] for row in rows}
     gold = {arm.cases[row]: arm.gold[row] for row in rows}
     for case, reruns in arm.reruns.items():
@@ -106,7 +106,7 @@ def exact(gate: Gate, at: Table) -> tuple[int, int]:
             f"{gate.text!r} is about repeated cases, and none of these was; repeat the run with --repeats 5 "
             f"--consistency-cases {len(arm.cases)}."
         )
-    return sum(gold[case] not in answers[case] for case in repeated), len(repeated)
+    return [case for case in repeated if gold[case] not in answers[case]], len(repeated)
 
 
 def measure(gate: Gate, at: Table) -> Measure:

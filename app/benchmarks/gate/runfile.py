@@ -1,5 +1,6 @@
 """A run with its answers in one file: what gates, deltas and exports read, from the service or offline."""
 
+import asyncio
 import json
 from dataclasses import replace
 from functools import cached_property
@@ -72,6 +73,8 @@ class RunFile(BaseModel):
         own = [answer for answer in self.answers if answer.arm == arm]
         if all(answer.error for answer in own):
             raise InvalidRequest(f"{arm} answered no case of run {self.run.id}: {own[0].error} Mend that and repeat the run.")
+        if missing := {case.id for case in self.cases} - {answer.case_id for answer in own if answer.condition == "base"}:
+            raise InvalidRequest(f"{arm} has no answer to {len(missing):,} cases of run {self.run.id}; export the run anew.")
         found = results.arm_result(
             self.arms[arm],
             [Prediction(run_id=self.run.id, **answer.model_dump()) for answer in own],
@@ -101,16 +104,14 @@ async def load(session: Session, run: Run) -> RunFile:
         Case(position, text, label) for position, split, text, label in await store.rows(session, dataset.id) if split == "test"
     ]
     asked = runner.sample(test, run.config["limit"], run.config["seed"])
+    answers = [one for one in await store.predictions(session, run.id) if not one.condition.startswith("validation")]
     return RunFile(
         run=RunOut.of(run),
         dataset=DatasetOut(name=dataset.name, version=dataset.version, sha256=dataset.sha256),
         cases=[CaseOut(id=case.id, text=case.text, gold=case.gold) for case in asked],
         timed=runner.timed_alone(len(asked), run.config["concurrency"]),
-        answers=[
-            PredictionOut.of(one)
-            for one in await store.predictions(session, run.id)
-            if not one.condition.startswith("validation")
-        ],
+        # Thousands of rows: the event loop is left to others meanwhile.
+        answers=await asyncio.to_thread(lambda: [PredictionOut.of(one) for one in answers]),
     )
 
 

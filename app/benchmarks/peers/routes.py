@@ -1,5 +1,6 @@
 """A run's answers over HTTP, whole, as Versus or its peers write them."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
@@ -30,7 +31,7 @@ async def export_run(
     file = await load(session, await store.find_run(session, run_id))
     if format == "versus":
         kept = file if arm is None else only(file, arm)
-        return Response(kept.model_dump_json(), media_type="application/json")
+        return Response(await asyncio.to_thread(kept.model_dump_json), media_type="application/json")
     samples = PEERS[format](file, side(file, arm).result.arm)
     return StreamingResponse(
         (json.dumps(sample, ensure_ascii=False, allow_nan=False) + "\n" for sample in samples), media_type="application/jsonl"

@@ -132,6 +132,7 @@ def test_a_better_average_cannot_hide_cases_that_were_lost() -> None:
     assert one("accuracy >= +0.05", run, baseline).outcome == "passed"
     lost = one("regressed <= 2", run, baseline)
     assert (lost.outcome, lost.estimate) == ("regressed", 3)
+    assert lost.sentence == "3 of 300 cases: 397, 398, 399."
     assert one("regressed[fire] <= 1", run, baseline).outcome == "passed"
 
 
@@ -252,6 +253,13 @@ def test_an_arm_that_never_answered_is_no_arm_to_judge() -> None:
     for answer in run.answers:
         answer.error = "the server is gone."
     with pytest.raises(InvalidRequest, match="answered no case of run run_1: the server is gone"):
+        one("accuracy >= 0.5", run)
+
+
+def test_an_arm_with_answers_missing_is_refused() -> None:
+    run = desk(30, 0.9)
+    del run.answers[3:5]
+    with pytest.raises(InvalidRequest, match="no answer to 2 cases of run run_1"):
         one("accuracy >= 0.5", run)
 
 

@@ -81,6 +81,14 @@ def test_an_error_is_3_and_never_looks_like_an_outcome(service: str, words: list
     assert told in failed.stderr
 
 
+def test_a_wrong_setting_is_3_too(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VERSUS_PORT", "eighty")
+    failed = versus("gate", str(files / "run_2.json"), "--gate", "accuracy >= 0.5")
+    assert failed.exit_code == 3
+    assert "Settings.port" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
 def test_a_gate_that_breaks_does_not_end_with_1(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError

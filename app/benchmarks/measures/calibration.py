@@ -57,7 +57,10 @@ def judged(
         if shares and said is not None and said in shares:
             confidence[case] = shares[said]
             if of:
-                squares[case] = sum((share - (label == truth)) ** 2 for label, share in of.items())
+                every = np.fromiter(of.values(), dtype=np.float64)
+                squares[case] = max(
+                    0.0, every @ every - 2 * of.get(truth, 0.0) + 1
+                )  # the square of share - 1 or 0, written out
     correct = np.array([truth == said for truth, said in zip(gold, predicted, strict=True)])
     return Judged(confidence, correct, squares)
 

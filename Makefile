@@ -15,7 +15,7 @@ demo: .venv/.installed ## train a custom model, serve it beside the general one,
 serve: .venv/.installed ## run the service (PORT=8000, ARGS="--host 0.0.0.0")
 	@$(BIN)/versus serve $(SERVICE)
 
-test: lint ## lint, then all tests, two at a time; warnings are errors (ARGS="tests/jobs -x")
+test: lint ## lint, then all tests, two at a time; warnings are errors (ARGS="tests/jobs -x", ARGS="-m slow")
 	@# A processor's threads wait for each other where two tests compute at once: one thread each.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.perf import data, serving, training
+from tests.perf import bench, data, report, serving, training
 from tests.perf import statistics as numbers
 from tests.perf.peers import one_row_per_label
 from tests.perf.service import ROOT, service
@@ -25,8 +25,16 @@ CLAIM = (
 
 
 def main() -> None:
-    """All parts, or those that are named: start, serving, training, data, statistics."""
-    parts = {"start": start, "serving": serving.rows, "training": training.rows, "data": data.rows, "statistics": numbers.rows}
+    """All parts, or those that are named: start, serving, training, data, bench, statistics, report."""
+    parts = {
+        "start": start,
+        "serving": serving.rows,
+        "training": training.rows,
+        "data": data.rows,
+        "bench": bench.rows,
+        "statistics": numbers.rows,
+        "report": report.rows,
+    }
     for name in sys.argv[1:] or [*parts]:
         for what, measured, wanted in parts[name]():
             sys.stdout.write(f"{what:<60}{measured:>12}  {wanted}\n")

@@ -24,8 +24,8 @@ def figure(summary: Mapping[str, Any]) -> str:
     return str(vl_convert.vegalite_to_svg(chart(summary)))
 
 
-def chart(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """As Vega-Lite."""
+def chart(summary: Mapping[str, Any], ink: str = "#333333") -> dict[str, Any]:
+    """As Vega-Lite; `ink` is the colour of what is written into the picture."""
     import altair
 
     names = {kind: summary["arms"][kind] for kind in STYLES}
@@ -57,7 +57,7 @@ def chart(summary: Mapping[str, Any]) -> dict[str, Any]:
             base.mark_rule(opacity=0.6, strokeWidth=1).encode(y=altair.Y("low:Q", title=title), y2="high:Q"),
             base.mark_line(strokeWidth=2.2).encode(y=y, strokeDash=dash),
             base.mark_point(size=58, filled=True, opacity=1).encode(y=y, shape=shape),
-            *_crossings(summary, metric, altair),
+            *_crossings(summary, metric, ink, altair),
         ]
         panels.append(altair.layer(*layers).properties(width=WIDTH, height=HEIGHT))
     drawn = (
@@ -84,7 +84,7 @@ def _domain(sizes: list[int]) -> list[float]:
     return [sizes[0], sizes[-1]] if len(sizes) > 1 else [sizes[0] / 2, sizes[0] * 2]
 
 
-def _crossings(summary: Mapping[str, Any], metric: str, altair: Any) -> list[Any]:
+def _crossings(summary: Mapping[str, Any], metric: str, ink: str, altair: Any) -> list[Any]:
     """A rule and its words for each rival that custom beats from some size on."""
     layers = []
     for found in summary["crossings"]:
@@ -96,9 +96,9 @@ def _crossings(summary: Mapping[str, Any], metric: str, altair: Any) -> list[Any
         right = found["from_labels"] ** 2 > summary["sizes"][0] * summary["sizes"][-1]
         at = altair.Chart(data).encode(x="labels:Q")
         layers += [
-            at.mark_rule(color="#333333", strokeWidth=1, strokeDash=[3, 3]),
+            at.mark_rule(color=ink, strokeWidth=1, strokeDash=[3, 3]),
             at.mark_text(
-                align="right" if right else "left", dx=-5 if right else 5, fontSize=11, color="#333333", baseline="middle"
+                align="right" if right else "left", dx=-5 if right else 5, fontSize=11, color=ink, baseline="middle"
             ).encode(y=altair.Y("at:Q", scale=altair.Scale(domain=[0, 1])), text="words:N"),
         ]
     return layers

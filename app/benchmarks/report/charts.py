@@ -103,8 +103,8 @@ def difference(summary: Summary) -> Figure | None:
         f"{points(pair['macro_f1_difference'])} points, n = {pair['n']:,}"
     )
     about = (
-        f"{verdict['custom']} minus the other arm on the same cases, with 95 % intervals. Grey: within {margin:g} points of "
-        "each other. An interval that touches the line at 0 may be chance."
+        f"{verdict['custom']} minus the other arm on the same cases, with 95 % intervals. Grey: within {margin:g} "
+        f"{'point' if margin == 1 else 'points'} of each other. An interval that touches the line at 0 may be chance."
     )
     return figure("Custom minus the others", about, alt, spec)
 
@@ -131,7 +131,7 @@ def frontier(summary: Summary) -> Figure | None:
     ]
     best = pareto([(row["cost"], row["accuracy"]) for row in rows])
     for at, row in enumerate(rows):
-        row["best"] = at in best
+        row |= {"best": at in best, "below": _crowded(row, rows)}
     log = min(row["cost"] for row in rows) > 0 and max(row["cost"] for row in rows) > 20 * min(row["cost"] for row in rows)
     across = x("cost", title, scale={"type": "log", "padding": 30} if log else {"zero": False, "padding": 30})
     up = x("accuracy", "accuracy", scale={"zero": False, "padding": 14})
@@ -151,11 +151,20 @@ def frontier(summary: Summary) -> Figure | None:
                 "encoding": {"y": x("low", "accuracy"), "y2": {"field": "high"}, "color": kind_colour()},
             },
             {"mark": {**POINT, "size": 110}, "encoding": {"y": up, "color": kind_colour(), "shape": kind_shape()}},
-            {"mark": {"type": "text", "dy": -12, "limit": 130}, "encoding": {"y": up, "text": {"field": "arm"}}},
+            *(
+                {
+                    "transform": [{"filter": {"field": "below", "equal": below}}],
+                    "mark": {"type": "text", "dy": 14 if below else -13, "limit": 150},
+                    "encoding": {"y": up, "text": {"field": "arm"}},
+                }
+                for below in (False, True)
+            ),
         ],
     }
     alt = "; ".join(f"{row['arm']}: accuracy {row['accuracy']:.3f} at {short(row['cost'])}" for row in rows) + f" ({title})"
     about = "Further up is better, further left is cheaper. The dashed line joins the arms that no other beats in both."
+    if key == "latency_p50_ms" and any(row["kind"] == "baseline" for row in rows):
+        about += " Baselines answer without HTTP, so they look a little cheaper than they are."
     return figure("Quality against cost", about, alt, spec)
 
 
@@ -164,6 +173,17 @@ _COSTS = (
     ("latency_p50_ms", "median latency, ms"),
     ("tokens_per_answer", "tokens per answer"),
 )
+
+
+def _crowded(row: Row, rows: Sequence[Row]) -> bool:
+    """Another arm is close above it, so that its name has no room there."""
+    heights, costs = [one["accuracy"] for one in rows], [one["cost"] for one in rows]
+    near, wide = 0.15 * (max(heights) - min(heights)), 0.35 * (max(costs) - min(costs))
+    return any(
+        0 <= one["accuracy"] - row["accuracy"] < near and abs(one["cost"] - row["cost"]) < wide
+        for one in rows
+        if one is not row
+    )
 
 
 def pareto(costs_and_gains: Sequence[tuple[float, float]]) -> set[int]:

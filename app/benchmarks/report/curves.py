@@ -7,11 +7,13 @@ from app.benchmarks.report.drawing import (
     COLOURS,
     DASHES,
     INK,
+    THEME,
     WIDTH,
     Figure,
     Spec,
     by_kind,
     figure,
+    merged,
     names,
     values,
     x,
@@ -163,10 +165,9 @@ def confusion(row: Row) -> Figure | None:
 def learning_curve(summary: Mapping[str, Any]) -> Figure:
     """As `versus learning-curve` draws it, in the page's ink."""
     from app.benchmarks.curve.figure import chart
-    from app.benchmarks.report.drawing import THEME, merged
 
-    spec = chart(summary)
+    spec = chart(summary, INK)
     spec.pop("background", None)
-    spec["config"] = merged(spec["config"], {**THEME, "legend": {**THEME["legend"], "columns": 2}})
+    spec["config"] = merged(spec["config"], {**THEME, "legend": {**THEME["legend"], "columns": 1}})
     alt = " ".join(found["sentence"] for found in summary["crossings"])
-    return figure("How much data is enough?", alt, alt, spec)
+    return figure("Learning curve", alt, alt, spec)

@@ -18,7 +18,7 @@ SHAPES = {"custom": "circle", "general": "square", "baseline": "diamond"}  # tol
 DASHES = {"custom": [1, 0], "general": [7, 3], "baseline": [2, 3]}
 KINDS = tuple(COLOURS)
 WIDTH = 330  # of the plot itself, pixels: narrow enough for a phone
-LINE = 34  # of a row with a name
+LINE = 32  # of a row with a name
 
 WHISKER: Spec = {"type": "rule", "strokeWidth": 2}
 POINT: Spec = {"type": "point", "filled": True, "size": 80, "opacity": 1}

@@ -16,6 +16,7 @@ UNKNOWN = ("label_mass", "text", "prompt_tokens", "completion_tokens", "error")
 async def store_run(url: str, found: Sequence[ArmResult] | None = None, status: str = "succeeded") -> str:
     """Its id; the database has its tables."""
     found = found or arms(N)
+    n = len(found[0].cases)
     database = connect(url)
     async with transaction(database) as session:
         session.add(
@@ -29,9 +30,9 @@ async def store_run(url: str, found: Sequence[ArmResult] | None = None, status: 
                 label_column="label",
                 split={"strategy": "random", "seed": 4},
                 labels=list(LABELS),
-                counts={"test": {label: N // len(LABELS) for label in LABELS}},
+                counts={"test": {label: n // len(LABELS) for label in LABELS}},
                 notes=["2 rows without a text were left out."],
-                rows=N,
+                rows=n,
             )
         )
         await session.flush()

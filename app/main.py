@@ -12,6 +12,7 @@ from app import __version__
 from app.benchmarks.gate.routes import router as deltas
 from app.benchmarks.peers.routes import router as exports
 from app.benchmarks.routes import router as benchmarks
+from app.benchmarks.scorecard.routes import router as scorecards
 from app.benchmarks.tasks import Tasks
 from app.benchmarks.verdict.routes import router as verdicts
 from app.catalog.catalog import Catalog
@@ -63,7 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.drain = Drain()
     app.state.estimating = asyncio.Semaphore(1)  # one at a time: each holds all rows of a training in tokens
     app.include_router(web)  # probes and scrapers may add to their queries what they like
-    for router in (inference, versions, comparisons, datasets, benchmarks, verdicts, deltas, exports, training):
+    for router in (inference, versions, comparisons, datasets, benchmarks, verdicts, deltas, exports, scorecards, training):
         app.include_router(router, dependencies=[Depends(known_query)])
     install_error_handlers(app)
     app.add_middleware(BodyLimit, settings=settings)

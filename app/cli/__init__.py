@@ -21,6 +21,7 @@ from app.cli import (
     methods,
     models,
     report,
+    scorecard,
     serve,
     train,
     verdict,
@@ -55,6 +56,7 @@ app.command()(deltas.deltas)
 app.command()(export_run.export_run)
 app.command()(audit.audit)
 app.command()(report.report)
+app.command()(scorecard.scorecard)
 app.command()(conformance.conformance)
 app.command()(ask.classify)
 app.command()(ask.compare)

@@ -191,6 +191,21 @@ class StoredVerdict(Base):
     verdict: Mapped[dict[str, Any]]
 
 
+class Scorecard(Base):
+    """The five reasons for a custom model, measured for one pair on one task."""
+
+    __tablename__ = "scorecard"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    task: Mapped[str] = mapped_column(String(200), index=True)
+    config: Mapped[dict[str, Any]]  # the pair with digests and prices, the runs that it reads, sizes, seed
+    status: Mapped[str] = mapped_column(String(16))
+    progress: Mapped[dict[str, Any]]
+    result: Mapped[dict[str, Any] | None]  # the reasons with their states, when done
+    error: Mapped[str | None] = mapped_column(Text)
+
+
 class Worker(Base):
     """A job worker that was seen, and the queues that it takes jobs of."""
 

@@ -10,6 +10,7 @@ from app.errors import NotFound
 DOMAINS: dict[str, tuple[str, str]] = {
     "claims-type": ("app.domains.claims", "types"),
     "claims-decision": ("app.domains.claims", "decisions"),
+    "house-rules": ("app.domains.house_rules", "rows"),
 }
 
 

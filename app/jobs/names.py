@@ -2,6 +2,7 @@
 
 TRAINING_QUEUE, TRAINING_GPU_QUEUE, TRAINING_WORKFLOW = "training", "training-gpu", "training-run"
 BENCHMARK_QUEUE, BENCHMARK_WORKFLOW = "benchmarks", "benchmark-run"
+SCORECARD_WORKFLOW = "scorecard"  # on the benchmarks' queue, behind the runs that it reads
 
 QUEUES = (TRAINING_QUEUE, TRAINING_GPU_QUEUE, BENCHMARK_QUEUE)
 

@@ -27,7 +27,7 @@ from app.settings import Settings
 log = logging.getLogger(__name__)
 
 # By name and imported on use: the features stand above this room.
-WORKFLOW_MODULES = ("app.training.workflow", "app.benchmarks.workflow")
+WORKFLOW_MODULES = ("app.training.workflow", "app.benchmarks.workflow", "app.benchmarks.scorecard.workflow")
 
 # Set by a parent that starts a worker: the child's stdin is a pipe whose other end only the parent holds.
 LIFELINE = "VERSUS_WORKER_LIFELINE"

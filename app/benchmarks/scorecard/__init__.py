@@ -1,0 +1,1 @@
+"""The five reasons for a custom model, each measured for a pair (general, custom): supported, refuted or inconclusive."""

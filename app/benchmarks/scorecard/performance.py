@@ -1,0 +1,113 @@
+"""Reason 5: what an answer costs and how long it takes, both models asked in turn so that a busy moment hits both."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.benchmarks import results, runner
+from app.benchmarks.client import ServiceClient
+from app.benchmarks.runner import Case, Chunk, ModelArm, Style
+from app.benchmarks.scorecard.from_runs import Answers
+from app.benchmarks.scorecard.judgement import Evidence
+from app.benchmarks.scorecard.measured import Measure, means, ratios
+from app.database.tables import Prediction, Run
+
+TIMED = 40  # cases
+
+
+class Asker:
+    """One model, asked as in its run."""
+
+    def __init__(self, client: ServiceClient, run: Run, answers: Answers, told: Sequence[Prediction], train: Sequence[Case]):
+        config = run.config
+        labels, seed = tuple(config["labels"]), config["seed"]
+        chosen = [one for one in told if one.condition.startswith("validation")]
+        self.style = results.validation_choice(chosen)[1] if chosen else Style()
+        shown = runner.pick_examples(train, labels, config["most_examples"], seed) if answers.arm.few_shot else []
+        self._examples = shown[: self.style.shots]
+        self._arm = answers.arm
+        self._model = ModelArm(answers.arm, client, run.task, labels, seed)
+
+    async def ask(self, case: Case) -> dict[str, Any]:
+        chunk = Chunk(self._arm.name, "base", (case.id,), concurrency=1)
+        return (await self._model.answer([case], chunk, self._examples, self.style.scoring))[0]
+
+
+async def in_turn(general: Asker, custom: Asker, cases: Sequence[Case]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(general's answer, custom's) to the same case, one request at a time; who is asked first alternates, after a warm-up."""
+    for case in cases[:2]:
+        await general.ask(case), await custom.ask(case)
+    pairs = []
+    for place, case in enumerate(cases):
+        if place % 2:
+            second, first = await custom.ask(case), await general.ask(case)
+        else:
+            first, second = await general.ask(case), await custom.ask(case)
+        pairs.append((first, second))
+    return [pair for pair in pairs if all(answer["error"] is None for answer in pair)]
+
+
+def cost_and_performance(
+    pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]],
+    run: Run,
+    config: Mapping[str, Any],
+    arms: tuple[str, str],
+    seed: int,
+) -> Evidence:
+    """Cost decides where a price is stated for both, latency where not; sizes and throughput are told."""
+    latency = ratios(
+        "latency, one request at a time",
+        "ms",
+        [mine["latency_ms"] for mine, _ in pairs],
+        [other["latency_ms"] for _, other in pairs],
+        better="lower",
+        seed=seed,
+    )
+    cost = _cost(pairs, config, seed)
+    rows = {row["arm"]: row for row in (run.summary or {}).get("rows", [])}
+    throughput = [rows.get(arm, {}).get("cases_per_second") for arm in arms]
+    deciding, others = (latency, [cost]) if cost.p is None else (cost, [latency])
+    return Evidence(
+        key="cost_and_performance",
+        title="5 Cost and performance",
+        claim=f"The custom model's answers {'cost less' if deciding is cost else 'come sooner'}.",
+        deciding=deciding,
+        others=others,
+        facts={
+            "parameters": (config["general"]["parameters"], config["custom"]["parameters"]),
+            "bytes of weights needed to answer": (config["general"]["bytes"], config["custom"]["bytes"]),
+            f"cases per second, {run.config['concurrency']} requests in flight": (throughput[0], throughput[1]),
+        },
+        notes=[
+            f"{len(pairs):,} test cases, both models asked each in turn over HTTP; general in the way that validation chose, "
+            "its examples included. The ratio is of geometric means.",
+            "Cost: the card's price per token, or where a model has none the stated price of an hour of the machine times the "
+            "latency, one request at a time; a loaded machine costs less per answer.",
+        ],
+    )
+
+
+def _cost(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]], config: Mapping[str, Any], seed: int) -> Measure:
+    prices = [config[model]["price"] for model in ("general", "custom")]
+    currencies = {price["currency"] for price in prices} | ({"USD"} if config["price_per_hour"] else set())
+    name = "cost per 1,000 answers"
+    stated = [_has_price(price) or config["price_per_hour"] is not None for price in prices]
+    if not all(stated):
+        return Measure(
+            name, "money", "lower", missing="No price is stated for both: set prices in the cards, or price_per_hour."
+        )
+    if len(currencies) > 1:
+        return Measure(name, "money", "lower", missing=f"Prices are in {' and '.join(sorted(currencies))}; state one currency.")
+    costs = [[_cost_of(pair[side], prices[side], config["price_per_hour"]) for pair in pairs] for side in (0, 1)]
+    return means(name, currencies.pop(), *costs, better="lower", seed=seed)
+
+
+def _has_price(price: Mapping[str, Any]) -> bool:
+    return bool(price["input_per_million"] or price["output_per_million"])
+
+
+def _cost_of(answer: Mapping[str, Any], price: Mapping[str, Any], per_hour: float | None) -> float:
+    """Of 1,000 such answers."""
+    if _has_price(price):
+        spent = answer["prompt_tokens"] * price["input_per_million"] + answer["completion_tokens"] * price["output_per_million"]
+        return float(spent) / 1000
+    return float(answer["latency_ms"]) / 3_600_000 * (per_hour or 0.0) * 1000

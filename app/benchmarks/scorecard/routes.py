@@ -54,6 +54,7 @@ async def create_scorecard(
             run_in = RunIn(
                 models=[general.id, custom.id],
                 limit=body.limit,
+                validation_cases=body.validation_cases,
                 seed=body.seed,
                 **({} if part == "task" else {"baselines": [], "repeats": 0, "rewordings": 0}),
             )

@@ -26,6 +26,9 @@ class ScorecardIn(BaseModel):
         default=["refuse"], min_length=1, max_length=100, description="labels of rules_task that refuse"
     )
     limit: int | None = Field(default=300, ge=10, description="test cases of a run that is started; null: all")
+    validation_cases: int = Field(
+        default=100, ge=1, le=10_000, description="of a run that is started: on which the ways to ask general are chosen between"
+    )
     texts: int = Field(default=80, ge=10, le=2000, description="texts of the domain, and at most so many general ones")
     general_texts: Name | None = Field(
         default=None, description="dataset of general texts, by name or id; 40 passages of everyday prose unless told"

@@ -25,7 +25,9 @@ def test_types_and_decisions_are_of_the_same_claims() -> None:
 
 
 def test_an_unknown_domain_is_refused_with_the_names_of_all() -> None:
-    with pytest.raises(NotFound, match=r"no built-in domain named 'weather'\. Domains: claims-decision, claims-type"):
+    with pytest.raises(
+        NotFound, match=r"no built-in domain named 'weather'\. Domains: claims-decision, claims-type, house-rules"
+    ):
         dataset_rows("weather", 0, 1, 1, 1)
 
 

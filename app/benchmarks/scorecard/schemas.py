@@ -27,7 +27,10 @@ class ScorecardIn(BaseModel):
     )
     limit: int | None = Field(default=300, ge=10, description="test cases of a run that is started; null: all")
     validation_cases: int = Field(
-        default=100, ge=1, le=10_000, description="of a run that is started: on which the ways to ask general are chosen between"
+        default=100,
+        ge=1,
+        le=10_000,
+        description="of a run that is started: on which the ways to ask general are chosen between",
     )
     texts: int = Field(default=80, ge=10, le=2000, description="texts of the domain, and at most so many general ones")
     general_texts: Name | None = Field(

@@ -27,6 +27,9 @@ def scorecard(
         str | None, typer.Option(help="Dataset of general texts; 40 passages of everyday prose unless told.")
     ] = None,
     limit: Annotated[int, typer.Option(min=10, help="Test cases of a run that is started.")] = 300,
+    validation_cases: Annotated[
+        int, typer.Option(min=1, help="Of a run that is started: on which the ways to ask general are chosen between.")
+    ] = 100,
     texts: Annotated[int, typer.Option(min=10, help="Texts of the domain that are scored.")] = 80,
     price_per_hour: Annotated[
         float | None, typer.Option(help="Of the machine, US dollars, for models without a price per token.")
@@ -65,6 +68,7 @@ def scorecard(
         "refusals": [label.strip() for label in refusals.split(",") if label.strip()],
         "general_texts": general_texts,
         "limit": limit,
+        "validation_cases": validation_cases,
         "texts": texts,
         "price_per_hour": price_per_hour,
         "seed": seed,

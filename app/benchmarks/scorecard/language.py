@@ -21,7 +21,7 @@ async def domain_data(client: ServiceClient, pair: Pair, domain: Sequence[str], 
             continue
         bits = bits_per_byte(asked)
         measures.append(means(name, "bits/byte", bits.general, bits.custom, better="lower", seed=seed))
-        notes += asked.note("texts")
+        notes += asked.note(f"texts ({name})")
     return Evidence(
         key="domain_data",
         title="1 Domain data",

@@ -33,8 +33,8 @@ def desk_csv() -> bytes:
     for number in range(120):
         reached = "is above" if number % 2 else "stays below"
         lines.append(
-            f"Claim {number}: the {WORDS[number % 8]} was damaged on day {number} and the amount {reached} the deductible of the "
-            f"policy number {7 * number},{'approve' if number % 2 else 'decline'}"
+            f"Claim {number}: the {WORDS[number % 8]} was damaged on day {number} and the amount {reached} the deductible of "
+            f"the policy number {7 * number},{'approve' if number % 2 else 'decline'}"
         )
     return "\n".join(lines).encode()
 
@@ -59,7 +59,7 @@ class Service:
     def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
         return httpx.request(method, f"{self.url}{path}", json=body, timeout=180, trust_env=False)
 
-    def finished(self, scorecard: str, seconds: float = 400.0) -> dict[str, Any]:
+    def finished(self, scorecard: str, seconds: float = 900.0) -> dict[str, Any]:
         """The scorecard when it is over."""
         deadline = time.monotonic() + seconds
         while True:

@@ -31,18 +31,35 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+TaskKind = Literal["classification", "extraction", "text_to_text"]
+
+
 class TrainedTask(_Part):
     """A task that the model was trained for, with the prompt it saw: `{input}` stands for the text."""
 
     name: str
+    kind: TaskKind = "classification"
     prompt: str = Field("{input}", description="what the user turn holds; must contain {input}")
-    labels: tuple[str, ...] = Field(min_length=2)
+    labels: tuple[str, ...] = Field((), description="classification: at least 2")
     answers: tuple[str, ...] = Field((), description="what the model says for each label, in their order; empty: the labels")
     temperature: float = Field(
         1.0,
         gt=0,
         description="log-likelihoods of labels are divided by it, so that a probability is the share of right answers",
     )
+    json_schema: dict[str, Any] = Field(
+        default_factory=dict, description="extraction: of every answer, its fields in the order in which they are written"
+    )
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> "TrainedTask":
+        if self.kind == "classification" and len(self.labels) < 2:
+            raise ValueError("a classification needs at least 2 labels")
+        if self.kind != "classification" and self.labels:
+            raise ValueError(f"labels belong to a classification, and this is {self.kind}")
+        if (self.kind == "extraction") != bool(self.json_schema):
+            raise ValueError("a json_schema belongs to an extraction, and an extraction needs one")
+        return self
 
     @model_validator(mode="after")
     def _each_label_has_its_answer(self) -> "TrainedTask":
@@ -53,6 +70,11 @@ class TrainedTask(_Part):
     def answer(self, label: str) -> str:
         """What the model says for `label`."""
         return self.answers[self.labels.index(label)] if self.answers else label
+
+    @property
+    def fields(self) -> list[str]:
+        """Names at the top of what is extracted, in the order in which they are written; none for other kinds."""
+        return [*self.json_schema.get("properties", {})]
 
 
 class Made(_Part):

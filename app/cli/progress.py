@@ -37,7 +37,7 @@ class TrainingBar:
 
     def update(self, progress: "Progress") -> None:
         left = "" if progress.seconds_left is None else f"{progress.seconds_left:.0f} s left"
-        score = "" if progress.validation is None else f"validation {progress.validation:.3f}"
+        score = "" if progress.validation is None else f"validation {progress.validation:.3f} {progress.measure}"
         parts = (f"loss {progress.loss:.3f}", score, f"{progress.tokens_per_second:,.0f} tokens/s", left)
         detail = "  ".join(filter(None, parts))
         self._bar.update(self._task, description=progress.stage, total=progress.steps, completed=progress.step, detail=detail)

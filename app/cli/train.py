@@ -21,7 +21,9 @@ def train(
         Path | None, typer.Option(help="A recipe in TOML; the other options are then not needed.", exists=True, dir_okay=False)
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the variant; a name that exists gets a new version.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Name or id of the labelled texts (versus data list).")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Name or id of the texts with labels, fields or answers (versus data list).")
+    ] = None,
     texts: Annotated[
         list[str] | None,
         typer.Option(help="scratch, vocabulary: a dataset whose texts are read before the task as well; may be repeated."),
@@ -46,6 +48,8 @@ def train(
     Examples:
 
       versus train --name tickets --dataset tickets --method lora
+
+      versus train --name summaries --dataset visits --minutes 10
 
       versus train --recipe claims.toml --json
 
@@ -97,7 +101,7 @@ def estimate_text(estimate: "Mapping[str, Any]") -> str:
     from app.training.room import told
 
     lines = [
-        f"{task['name']}: {task['train']:,} training and {task['validation']:,} validation rows of {task['labels']} labels; "
+        f"{task['name']}: {task['train']:,} training and {task['validation']:,} validation rows {_answered(task)}; "
         f"{task['left_out']:,} rows are longer than {estimate['context']:,} tokens and are left out"
         for task in estimate["tasks"]
     ]
@@ -110,6 +114,16 @@ def estimate_text(estimate: "Mapping[str, Any]") -> str:
         there = "unknown how much is free" if free is None else f"{told(free)} free"
         lines.append(f"{what}: about {told(estimate[f'{what}_bytes'])}, {there}")
     return "\n".join([*lines, estimate["refused"] or "It fits; nothing was started."])
+
+
+def _answered(task: "Mapping[str, Any]") -> str:
+    match task["kind"]:
+        case "extraction":
+            return f"of {len(task['fields'])} fields ({', '.join(task['fields'])})"
+        case "text_to_text":
+            return "of texts and their answers"
+        case _:
+            return f"of {task['labels']} labels"
 
 
 async def follow_training(client: "ServiceClient", run: "Mapping[str, Any]") -> dict[str, Any]:

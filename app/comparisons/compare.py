@@ -1,28 +1,34 @@
 """One input to several models at once: each answers or fails by itself, and everything is logged together."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
+from app.catalog.cards import TrainedTask
 from app.catalog.catalog import ModelVersion
+from app.catalog.prompts import as_messages
 from app.comparisons import store
 from app.comparisons.agreement import agreement, first_divergence
 from app.comparisons.schemas import CompareIn, ComparisonOut
 from app.database.base import Base, new_id, now
 from app.database.tables import Comparison, ComparisonOutput
-from app.engines.base import GenerateRequest, Prompt, Sampling
+from app.engines.base import GenerateRequest, Grammar, Prompt, Sampling
 from app.errors import InvalidRequest, NotFound, Unprocessable, VersusError
 from app.inference.asked import chat_messages, draw_seed, sampling_of
 from app.inference.classify import Scored, finished, row, score, scored_timing, scored_usage
+from app.inference.extract import bounded
 from app.inference.generate import Generations, logged_sampling, storable
 from app.inference.limits import check_labels, check_prompt
 from app.inference.questions import question_for
 from app.inference.schemas import ClassifyIn, SamplingIn
 from app.inference.serving import Serving
 from app.inference.together import ClientLeft, to_the_end, too_slow
+from app.inference.trained import schema_of, user_turn, written_task
 from app.inference.wire import done_of, timing, usage
 
 log = structlog.get_logger(__name__)
@@ -65,18 +71,20 @@ def tell_nobody(output: Output, text: str | None) -> None:
 async def compare(body: CompareIn, serving: Serving, tell: Tell = tell_nobody) -> ComparisonOut:
     """Raises VersusError for what is wrong with the request as a whole, and NotFound when no model, or no task, is known; then
     `tell` was told nothing."""
-    _check(body)
+    task = None if body.input is None else written_task(body.task, _known(body.models, serving))
+    _check(body, task)
     comparison_id = new_id("cmp")
-    if body.input is not None:
+    if body.input is not None and task is None:
         check_prompt(body.input, serving.settings, "input")
         check_labels(body.labels or (), serving.settings)
         sampling, ask = None, _scoring(body, body.input, comparison_id, serving)
     else:
-        prompt = _prompt(body, serving)
         sampling = sampling_of(
             body, max_tokens=body.max_tokens or MAX_TOKENS, seed=draw_seed() if body.seed is None else body.seed
         )
-        ask = _generating(prompt, sampling, comparison_id, serving, tell)
+        if task is not None and body.temperature is None:
+            sampling = replace(sampling, temperature=0.0)  # as /v1/extract does: there is one right answer
+        ask = _generating(_asking(body, task, sampling, serving), comparison_id, serving, tell)
     outputs = [Output(name, position) for position, name in enumerate(body.models)]
     try:
         await asyncio.gather(*(_answer(output, ask, serving, tell) for output in outputs))
@@ -111,9 +119,38 @@ async def _answer(output: Output, ask: Ask, serving: Serving, tell: Tell) -> Non
         tell(output, None)
 
 
-def _generating(prompt: Prompt, sampling: Sampling, comparison_id: str, serving: Serving, tell: Tell) -> Ask:
+def _known(names: Sequence[str], serving: Serving) -> list[ModelVersion]:
+    """The models that there are; of the others their outputs tell."""
+    found = []
+    for name in names:
+        with suppress(NotFound):
+            found.append(serving.catalog.find(name))
+    return found
+
+
+def _asking(
+    body: CompareIn, task: TrainedTask | None, sampling: Sampling, serving: Serving
+) -> Callable[[ModelVersion], GenerateRequest]:
+    """Every model sees the same prompt, or a task's text in the way that suits it. Raises VersusError for a bad prompt."""
+    if task is None or body.input is None:
+        prompt = _prompt(body, serving)
+        return lambda model: GenerateRequest(model, prompt, sampling)
+    text = body.input
+    check_prompt(text, serving.settings, "input")
+
+    def request(model: ModelVersion) -> GenerateRequest:
+        user = user_turn(model, task, text)
+        check_prompt(user, serving.settings, "input")
+        schema = schema_of(model, task)
+        grammar = Grammar("json_schema", json.dumps(bounded(schema, len(text)))) if schema else None
+        return GenerateRequest(model, as_messages(user), replace(sampling, grammar=sampling.grammar or grammar))
+
+    return request
+
+
+def _generating(request: Callable[[ModelVersion], GenerateRequest], comparison_id: str, serving: Serving, tell: Tell) -> Ask:
     async def ask(output: Output, model: ModelVersion) -> None:
-        output.generations = Generations(serving, "compare", comparison_id, [GenerateRequest(model, prompt, sampling)])
+        output.generations = Generations(serving, "compare", comparison_id, [request(model)])
         (answer,) = output.generations.answers
         answer.position = output.position
         try:
@@ -200,7 +237,7 @@ def _prompt(body: CompareIn, serving: Serving) -> Prompt:
     return body.prompt
 
 
-def _check(body: CompareIn) -> None:
+def _check(body: CompareIn, task: TrainedTask | None) -> None:
     """Raises InvalidRequest for what is not supported yet, Unprocessable for fields that do not go together."""
     if body.blind:
         raise InvalidRequest("blind is not supported yet for comparisons; leave it out.", param="blind")
@@ -215,7 +252,11 @@ def _check(body: CompareIn) -> None:
         raise Unprocessable("input needs labels or a task: what may the answer be?", param="labels")
     if body.input is None and labelled:
         raise Unprocessable(f"labels and task go with input, not with {given[0]}.", param="labels" if body.labels else "task")
-    if body.input is not None:
+    if task is not None and body.labels is not None:
+        raise Unprocessable(
+            f"{task.name!r} is {task.kind}: its answers are written, not chosen; leave labels out.", param="labels"
+        )
+    if body.input is not None and task is None:
         for name in sorted({"max_tokens", *SamplingIn.model_fields} - {"seed"}):
             if getattr(body, name) is not None:
                 raise Unprocessable(f"{name} does nothing when labels are scored; leave it out.", param=name)

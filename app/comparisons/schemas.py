@@ -12,12 +12,13 @@ from app.inference.wire import TimingOut, UsageOut
 
 
 class CompareIn(SamplingIn):
-    """`POST /v1/compare`: one of `messages`, `prompt` (taken as it stands), or `input` with `labels` or `task`."""
+    """`POST /v1/compare`: one of `messages`, `prompt` (taken as it stands), or `input` with `labels` or `task`.
+    A task that one of the models was trained to write answers for is put to each in the way that suits it."""
 
     models: Annotated[ModelNames, Field(min_length=2, description="names or name@version")]
     messages: Annotated[list[MessageIn], Field(min_length=1)] | None = None
     prompt: PromptText | None = None
-    input: SomeText | None = Field(default=None, description="a text to classify")
+    input: SomeText | None = Field(default=None, description="a text to classify, or of a task")
     labels: Labels | None = Field(default=None, description="all answers there are; with a task, some of the task's")
     task: TaskName | None = None
     max_tokens: Count | None = Field(default=None, description="256 unless told")

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
+from app.catalog.cards import TaskKind
 from app.database.tables import Dataset
 from app.datasets.splits import SPLITS, LabelledRow
 from app.errors import InvalidRequest
@@ -48,6 +49,20 @@ def require_classification(dataset: Dataset, what: str) -> None:
             f"({MEANING[dataset.kind]}). Name one with labels, or upload the file again with label=... the column of labels.",
             param="dataset",
         )
+
+
+def require_answers(dataset: Dataset) -> TaskKind:
+    """The kind of a dataset that a task can be learned from. Raises InvalidRequest for one of texts alone."""
+    match dataset.kind:
+        case "classification" | "extraction" | "text_to_text":
+            return dataset.kind
+        case _:
+            raise InvalidRequest(
+                f"A task is learned from texts with labels, fields or answers, and {dataset.name!r} holds "
+                f"{MEANING[dataset.kind]}. Name another dataset for the task; scratch and vocabulary read this one when it is "
+                "named in texts.",
+                param="dataset",
+            )
 
 
 def count_labels(kind: Kind, rows: Sequence[LabelledRow]) -> tuple[list[str], dict[str, dict[str, int]]]:

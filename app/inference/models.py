@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from app.catalog.aliases import ALIASES
+from app.catalog.cards import TaskKind
 from app.catalog.catalog import ModelVersion
 from app.engines.registry import Engines
 from app.errors import Unavailable
@@ -18,7 +19,10 @@ class TrainedTaskOut(BaseModel):
     """A task that the model was trained for."""
 
     name: str
-    labels: list[str]
+    kind: TaskKind = "classification"
+    prompt: str = Field(default="{input}", description="the user turn of a request, with {input} for the text")
+    labels: list[str] = Field(description="none where the answer is written")
+    json_schema: dict[str, Any] | None = Field(default=None, description="extraction: of every answer")
 
 
 class ModelOut(BaseModel):
@@ -81,7 +85,16 @@ def model_out(version: ModelVersion, engines: Engines, aliases: Mapping[str, str
         context=card.context,
         engine=card.engine,
         capabilities=capabilities,
-        tasks=[TrainedTaskOut(name=task.name, labels=list(task.labels)) for task in card.tasks],
+        tasks=[
+            TrainedTaskOut(
+                name=task.name,
+                kind=task.kind,
+                prompt=task.prompt,
+                labels=list(task.labels),
+                json_schema=task.json_schema or None,
+            )
+            for task in card.tasks
+        ],
     )
 
 

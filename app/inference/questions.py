@@ -11,16 +11,19 @@ from app.inference.labels import Question
 from app.inference.limits import check_labels
 from app.inference.schemas import ClassifyIn
 from app.inference.serving import Serving
+from app.inference.trained import require_kind
 
 
 async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) -> Question:
     """A model trained for the task sees the prompt of its training, every other one instruction, labels and examples.
 
     With a task, given `labels` must be some of the task's, in any order. Examples and an instruction cannot be shown to a model
-    that was trained without them: InvalidRequest. Raises NotFound for an unknown task.
+    that was trained without them: InvalidRequest. Raises NotFound for an unknown task, InvalidRequest for one that was
+    trained without labels.
     """
     trained = model.card.task(body.task) if body.task else None
     if trained is not None:
+        require_kind(model, trained, "classification")
         for name, given in (("examples", body.examples), ("instruction", body.instruction)):
             if given:
                 raise InvalidRequest(

@@ -337,15 +337,21 @@ class ExtractExampleIn(In):
 
 
 class ExtractIn(In):
-    """`POST /v1/extract`: give `model` or `models`."""
+    """`POST /v1/extract`: give `model` or `models`, and `schema` or a `task` that one of them was trained for."""
 
     model: ModelName | None = None
     models: ModelNames | None = None
     input: Annotated[
         Annotated[SomeText, Tag("text")] | Annotated[list[SomeText], Field(min_length=1), Tag("texts")], text_or_texts
     ]
-    fields: Annotated[JsonObject, Field(alias="schema", description="JSON Schema that every answer satisfies")]
-    instruction: SomeText | None = Field(default=None, description="what the model is told before the text")
+    fields: JsonObject | None = Field(default=None, alias="schema", description="JSON Schema that every answer satisfies")
+    task: TaskName | None = Field(
+        default=None,
+        description="brings the schema; a model trained for it sees its own prompt, others are told the names of the fields",
+    )
+    instruction: SomeText | None = Field(
+        default=None, description="what a model that was not trained for the task is told before the text"
+    )
     examples: list[ExtractExampleIn] = Field(default_factory=list)
     temperature: Temperature | None = Field(default=None, description="0 unless told")
     seed: Seed | None = None

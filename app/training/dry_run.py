@@ -6,10 +6,11 @@ from pathlib import Path
 
 from app.catalog.catalog import ModelVersion
 from app.engines.embedded.turns import read_tokenizer
-from app.training.data import EncodedTask, Plan, Row, encode_tasks
+from app.training.data import EncodedTask, Row, encode_tasks
 from app.training.errors import WontFit
 from app.training.estimate import Need, need
 from app.training.full import PROMPT_WEIGHT
+from app.training.plan import Plan
 from app.training.recipe import READING, Recipe
 from app.training.room import check_room, free_disk
 from app.training.schemas import EstimateOut, TaskRowsOut
@@ -59,7 +60,8 @@ def dry_run(
     read = 0
     if recipe.method in READING:
         beside = sum(map(len, tokenizer([*texts], add_special_tokens=False, verbose=False)["input_ids"])) if texts else 0
-        read = ceil(recipe.language_epochs * (beside + sum(len(row.prompt) for task in tasks for row in task.train)))
+        own = sum(len(row.prompt if task.labels else row.prompt + row.answer) for task in tasks for row in task.train)
+        read = ceil(recipe.language_epochs * (beside + own))
     try:
         check_room(needed, data_dir, memory=memory)
         refused = None
@@ -71,7 +73,9 @@ def dry_run(
         tasks=[
             TaskRowsOut(
                 name=task.task.name,
+                kind=task.task.kind,
                 labels=len(task.labels),
+                fields=task.task.fields,
                 train=len(task.train),
                 validation=len(task.validation),
                 left_out=task.left_out,

@@ -207,7 +207,7 @@ class _Trainer(Trainer):
         targets = inputs["input_ids"][:, 1:]
         # Logits only where a token counts: the vocabulary is the widest matrix of a small model.
         counts = weights > 0
-        with _output_at(model, counts):
+        with output_at(model, counts):
             logits = model(**inputs, use_cache=False).logits
         loss = nn.functional.cross_entropy(logits.float(), targets[counts], reduction="none")
         mean = (loss * weights[counts]).sum() / weights.sum().clamp(min=1e-6)
@@ -221,7 +221,7 @@ class _Trainer(Trainer):
 
 
 @contextmanager
-def _output_at(model: nn.Module, places: Tensor) -> Iterator[None]:
+def output_at(model: nn.Module, places: Tensor) -> Iterator[None]:
     """The model's logits become [N, vocabulary], those after the N true `places` [B, T - 1]."""
     output: nn.Module = model.get_output_embeddings()  # type: ignore[operator]
     hook = output.register_forward_pre_hook(lambda _, inputs: (inputs[0][:, :-1][places],))

@@ -18,25 +18,25 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM
 
-from app.catalog.cards import CARD_FILE, Card, Made, TrainedTask, read_card
+from app.catalog.cards import CARD_FILE, Card, Made, read_card
 from app.catalog.catalog import ModelVersion
 from app.catalog.digest import model_digest, recipe_digest
 from app.catalog.shelf import PARTS, put_in_place
 from app.engines.embedded.turns import read_tokenizer
 from app.errors import SetupError, Unprocessable
 from app.training import full, lora
-from app.training.calibration import calibrate
-from app.training.data import EncodedTask, Plan, Row, encode_tasks
+from app.training.data import Row, encode_tasks, words_of
 from app.training.dry_run import need_of, plan_of
 from app.training.energy import USUAL, Meter, Power, energy
 from app.training.errors import TrainingStopped
 from app.training.ground import lay_ground
 from app.training.loop import Outcome, Schedule, ShouldStop, best_weights, seconds_per_step, train
 from app.training.model_card import model_card
+from app.training.plan import Plan
 from app.training.progress import OnProgress, Progress
 from app.training.recipe import CODE, Recipe
 from app.training.room import check_room, free_memory, said_when_full
-from app.training.score import Quality, label_log_likelihoods, quality, quality_of
+from app.training.validation import BITS, MACRO_F1, Validation
 
 RACE_STEPS = 40  # at least, of each method: fewer tell nothing
 RACE_SHARE = 0.1  # of the epochs, for each method
@@ -45,8 +45,9 @@ SPEED_STEPS, SPEED_CASES = 5, 60  # timed to fit a training into its minutes
 LOCK_POLL_S = 0.5  # between two looks whether the same training is over elsewhere
 SCORING_SHARE = 0.4  # of the minutes, for validations: where they would take more there are fewer
 
-Rows = Mapping[str, Mapping[str, Sequence[Row]]]  # task -> split -> (text, label)
+Rows = Mapping[str, Mapping[str, Sequence[Row]]]  # task -> split -> (text; label, answer, or fields as JSON)
 Contestant = Literal["lora", "full"]
+RACED = {MACRO_F1: "macro_f1", BITS: "bits_per_byte"}  # what a race's number is called in a card; else: score
 
 
 def digest_of(recipe: Recipe, rows_by_task: Rows, base: ModelVersion, texts: Sequence[str] = ()) -> str:
@@ -85,8 +86,9 @@ def make_variant(
 ) -> Path:
     """The folder `out_root/<name>/<version>/` of the variant; at once when this very training was done before.
 
-    `rows_by_task` holds for each task of the recipe {"train": [(text, label)], "validation": [...]}; `texts` are
-    read before the task, beside its own, by the methods that read. Killed and called again
+    `rows_by_task` holds for each task of the recipe {"train": [(text, label)], "validation": [...]}, where a
+    text_to_text has answers in place of labels and an extraction has fields as JSON; `texts` are read before the task, beside
+    its own, by the methods that read. Killed and called again
     with the same arguments and `work_dir` it goes on from its last checkpoint. Raises Unprocessable for rows that cannot be
     learned from, WontFit for a training that needs more memory or disk than there is, SetupError for a folder that cannot be
     written, TrainingFailed and TrainingStopped as the loop does.
@@ -184,7 +186,7 @@ class _Workshop:
 
     def make(self, digest: str) -> tuple[Card, Path]:
         """Train and write everything but the card's final place."""
-        own = [text for task in self._recipe.tasks for text, _ in self._rows[task.name]["train"]]
+        own = [text for task in self._recipe.tasks for text in words_of(task.kind, self._rows[task.name]["train"])]
         texts = [*own, *self._texts]
         ground, reading = lay_ground(self._recipe, self._base, texts, self._work, self._tell("language"), self._should_stop)
         if reading is not None:
@@ -206,7 +208,7 @@ class _Workshop:
             full.save(model, part, self._tokenizer)
         # What is measured is read back from the disk, as it will be served.
         self._say("measure")
-        tasks, validation = self._measure(self._read_back(method, part))
+        tasks, validation = self._validation.measured(self._read_back(method, part), FINAL_CASES)
         from_nothing = recipe.method == "scratch"
         card = Card(
             name=recipe.name,
@@ -233,7 +235,10 @@ class _Workshop:
                 tokens=outcome.tokens + (reading.tokens if reading else 0),
                 validation={
                     **validation,
-                    **{f"race_{name}_macro_f1": round(value, 4) for name, value in race.items()},
+                    **{
+                        f"race_{name}_{RACED.get(self._validation.measure, 'score')}": round(self._validation.shown(value), 4)
+                        for name, value in race.items()
+                    },
                     "best_step": outcome.best_step or outcome.steps,
                     "steps": outcome.steps,
                     "epochs": round(recipe.epochs, 2),  # as many as the minutes allowed
@@ -245,7 +250,7 @@ class _Workshop:
         return card, part
 
     def _race(self, recipe: Recipe) -> dict[Contestant, float]:
-        """Each method for a short while, with a schedule of that length; macro-F1 on validation."""
+        """Each method for a short while, with a schedule of that length; the score on validation."""
         path = self._work / "race.json"
         found: dict[Contestant, float] = json.loads(path.read_text()) if path.exists() else {}
         methods: tuple[Contestant, ...] = ("lora", "full")
@@ -254,7 +259,8 @@ class _Workshop:
                 share = min(1.0, max(RACE_SHARE, RACE_STEPS / len(self._plan(recipe))))
                 short = recipe.for_method(method, share).model_copy(update={"validations": 1})
                 _, outcome = self._train(short, method, f"race-{method}", RACE_CASES)
-                found[method] = outcome.best or 0.0
+                assert outcome.best is not None, "it validates once"
+                found[method] = outcome.best
                 path.write_text(json.dumps(found))
                 shutil.rmtree(self._work / f"race-{method}", ignore_errors=True)
         return found
@@ -272,7 +278,7 @@ class _Workshop:
             save_every=max(10, len(plan) // 10),
             on_progress=self._tell(stage),
             should_stop=self._should_stop,
-            validate=lambda model: self._macro_f1(model, cases),
+            validate=lambda model: self._validation.score(model, cases),
             validate_every=ceil(len(plan) / recipe.validations),
             patience=recipe.patience,
         )
@@ -298,30 +304,9 @@ class _Workshop:
             model = lora.read(base, folder)
         return model.eval()
 
-    def _macro_f1(self, model: nn.Module, cases: int) -> float:
-        """Mean over the tasks."""
-        return sum(self._quality(model, task, cases).macro_f1 for task in self._tasks) / len(self._tasks)
-
-    def _quality(self, model: nn.Module, task: EncodedTask, cases: int) -> Quality:
-        return quality(model, task.cases(cases), task.gold(cases), end=self._tokenizer.eos_token_id, pad=self._pad)
-
-    def _measure(self, model: nn.Module) -> tuple[tuple[TrainedTask, ...], dict[str, float]]:
-        """The tasks with their temperatures, and what validation says of each."""
-        tasks: list[TrainedTask] = []
-        measured: dict[str, float] = {}
-        for task in self._tasks:
-            gold = task.gold(FINAL_CASES)
-            scores = label_log_likelihoods(model, task.cases(FINAL_CASES), end=self._tokenizer.eos_token_id, pad=self._pad)
-            found, calibration = quality_of(scores, gold), calibrate(scores, gold)
-            tasks.append(task.task.model_copy(update={"temperature": calibration.temperature}))
-            measured |= {
-                f"{task.task.name}_accuracy": round(found.accuracy, 4),
-                f"{task.task.name}_macro_f1": round(found.macro_f1, 4),
-                f"{task.task.name}_cases": found.cases,
-                f"{task.task.name}_ece": round(calibration.ece, 4),
-                f"{task.task.name}_ece_tempered": round(calibration.ece_tempered, 4),
-            }
-        return tuple(tasks), measured
+    @property
+    def _validation(self) -> Validation:
+        return Validation(self._tasks, self._tokenizer.eos_token_id, self._pad, self._recipe.batch_tokens)
 
     @property
     def _pad(self) -> int:
@@ -335,7 +320,11 @@ class _Workshop:
 
     def _tell(self, stage: str) -> OnProgress:
         def tell(progress: Progress) -> None:
-            self._last = replace(progress, stage=stage, rows_left_out=self._left_out)
+            validation = self._validation
+            score = None if progress.validation is None else validation.shown(progress.validation)
+            self._last = replace(
+                progress, stage=stage, validation=score, measure=validation.measure, rows_left_out=self._left_out
+            )
             self._meter.tick()
             if self._on_progress is not None:
                 self._on_progress(self._last)
@@ -390,8 +379,8 @@ class _Workshop:
     def _seconds_of_scoring(self, recipe: Recipe) -> float:
         """What all validations of a training will take."""
         began = time.perf_counter()
-        self._macro_f1(self._fresh(recipe, "full"), SPEED_CASES)
-        timed, each = (sum(len(task.gold(most)) for task in self._tasks) for most in (SPEED_CASES, STEP_CASES))
+        self._validation.score(self._fresh(recipe, "full"), SPEED_CASES)
+        timed, each = (self._validation.rows(most) for most in (SPEED_CASES, STEP_CASES))
         return (time.perf_counter() - began) * recipe.validations * each / timed
 
     def _seconds_per_epoch(self, recipe: Recipe, method: Contestant) -> float:

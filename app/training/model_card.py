@@ -1,5 +1,7 @@
 """A variant's card for people: what it is for, what it came from, how good it was, and where not to trust it."""
 
+from typing import Any
+
 from scipy.stats import binomtest
 
 from app.catalog.cards import Card, TrainedTask
@@ -16,13 +18,8 @@ _HOW = {
 def model_card(card: Card, digest: str = "") -> str:
     """Markdown; `digest` is the version's."""
     made = card.made
-    tasks = "\n".join(
-        f"- `{task.name}`: one of {len(task.labels)} labels: {', '.join(task.labels[:8])}{', …' * (len(task.labels) > 8)}"
-        for task in card.tasks
-    )
-    measured = "\n".join(_row(card, task.name) for task in card.tasks)
+    tasks = "\n".join(f"- `{task.name}`: {_answers(task)}" for task in card.tasks)
     left_out = int(made.validation.get("rows_left_out", 0))
-    others = ", unless a prompt lists them" if card.method == "instruct" else ""
     sources = "\n".join(f"- {source}" for source in card.sources) or "- none beyond the datasets above"
     return f"""# {card.id}
 
@@ -49,16 +46,12 @@ benchmark on their own cases. A decision about a person or money should not rest
 | licence of the base | {card.licence or "none applies"} |
 
 ## Measured on validation
-| task | accuracy (95 % interval) | macro-F1 | cases |
-|---|---|---|---|
-{measured}
+{_measured(card)}
 
 The weights were chosen on these cases, so the numbers flatter; a benchmark on test cases tells what to expect.
 
-{chr(10).join(_calibration(card, task) for task in card.tasks)}
-
 ## Limits
-- It knows the labels above and no others{others}; a text that fits none still gets one.
+{chr(10).join(_limits(card))}
 - {_rows_left_out(left_out)}
 - Other languages, other kinds of text and later times than the training's were not tried.
 
@@ -82,6 +75,61 @@ def _energy(card: Card) -> str:
         return "not measured"
     spent = f"{made.cpu_seconds or 0:,.0f} s of processor" + (f", {made.gpu_seconds:,.0f} s of GPU" if made.gpu_seconds else "")
     return f"{made.energy_wh:.3g} Wh, {made.energy_cost:.2g} USD: {spent}; assumed: {made.energy_assumed}"
+
+
+def _answers(task: TrainedTask) -> str:
+    """What the answer to a text is."""
+    if task.kind == "extraction":
+        fields = task.json_schema["properties"]
+        return "JSON of the fields " + ", ".join(f"{name} ({_type(part)})" for name, part in fields.items())
+    if task.kind == "text_to_text":
+        return "a text of its own words"
+    return f"one of {len(task.labels)} labels: {', '.join(task.labels[:8])}{', …' * (len(task.labels) > 8)}"
+
+
+def _type(schema: dict[str, Any]) -> str:
+    kinds = schema["type"]
+    return " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
+
+
+def _measured(card: Card) -> str:
+    """A table for the tasks of labels, one for those whose answers are written."""
+    labelled = [task for task in card.tasks if task.labels]
+    written = [task for task in card.tasks if not task.labels]
+    parts = []
+    if labelled:
+        head = "| task | accuracy (95 % interval) | macro-F1 | cases |\n|---|---|---|---|"
+        parts += ["\n".join([head, *(_row(card, task.name) for task in labelled)])]
+        parts += ["\n".join(_calibration(card, task) for task in labelled)]
+    if written:
+        head = "| task | bits per byte of the answers (95 % interval) | cases |\n|---|---|---|"
+        parts += ["\n".join([head, *(_bits(card, task.name) for task in written)])]
+        parts += [
+            "Bits per byte tell how likely the model finds the answers of people: 0 would be certainty, text without any "
+            "knowledge of it has 8. They do not tell how often what it writes is right."
+        ]
+    return "\n\n".join(parts)
+
+
+def _limits(card: Card) -> list[str]:
+    asked = card.method == "instruct"
+    lines = []
+    if any(task.kind == "classification" for task in card.tasks):
+        others = ", unless a prompt lists them" if asked else ""
+        lines += [f"- It knows the labels above and no others{others}; a text that fits none still gets one."]
+    if any(task.kind == "extraction" for task in card.tasks):
+        others = ", unless a prompt names them" if asked else ""
+        lines += [f"- It writes the fields above and no others{others}; a field may hold what the text does not say."]
+    if any(task.kind == "text_to_text" for task in card.tasks):
+        lines += ["- What it writes may be wrong or made up, however well it reads; read a sample of it against its texts."]
+    return lines
+
+
+def _bits(card: Card, task: str) -> str:
+    found = card.made.validation
+    low, high = (found.get(f"{task}_bits_per_byte_{end}") for end in ("low", "high"))
+    interval = "no interval from one case" if low is None or high is None else f"{low:.2f}-{high:.2f}"
+    return f"| {task} | {found[f'{task}_bits_per_byte']:.3f} [{interval}] | {int(found[f'{task}_cases']):,} |"
 
 
 def _row(card: Card, task: str) -> str:

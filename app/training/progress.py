@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """`seconds_left` is None until the first step is timed; `validation` is the latest macro-F1; `rows_left_out` were longer
-    than the context."""
+    """`seconds_left` is None until the first step is timed; `validation` is the latest, in the unit `measure`;
+    `rows_left_out` were longer than the context."""
 
     step: int
     steps: int
@@ -18,6 +18,7 @@ class Progress:
     validation: float | None = None
     stage: str = "train"
     rows_left_out: int = 0
+    measure: str = "macro-F1"
 
 
 OnProgress = Callable[[Progress], None]

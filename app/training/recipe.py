@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from app.catalog.cards import NewName
+from app.catalog.cards import NewName, TaskKind
 from app.errors import SetupError
 
 CODE = 4  # raise it when the same recipe would come to other weights
@@ -18,16 +18,21 @@ TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -
 
 
 class TaskRecipe(BaseModel):
-    """One thing that the variant learns to decide."""
+    """One thing that the variant learns: which label, which fields, which answer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: TaskName = Field(description="how requests name the task")
-    dataset: str = Field(description="id or name of the dataset of labelled texts")
+    dataset: str = Field(description="id or name of the dataset of texts with their labels, fields or answers")
+    kind: TaskKind = Field(
+        "classification",
+        exclude_if=lambda kind: kind == "classification",  # recipes of before there were kinds keep their digest
+        description="of the dataset, which tells it: may be left out",
+    )
     prompt: str = Field(
         "",
         description="the user turn, with {input} for the text; empty means the text, after "
-        "its task's name where there are several",
+        "its task's name where there are several; with instruct for text_to_text only",
     )
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from app.catalog.catalog import Catalog, ModelVersion
 from app.catalog.digest import recipe_digest
 from app.database.session import Session, transaction
 from app.database.tables import TrainingRun
-from app.datasets.kinds import require_classification
+from app.datasets.kinds import require_answers
 from app.datasets.store import find_dataset
 from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep, SettingsDep
 from app.errors import Conflict, InvalidRequest, Unprocessable
@@ -98,15 +98,22 @@ def _base(body: TrainingRunIn, catalog: Catalog) -> ModelVersion:
 
 
 async def _recipe(session: Session, body: TrainingRunIn, base: ModelVersion) -> Recipe:
-    """Raises NotFound, InvalidRequest for a kind that cannot be trained on or a dataset without training texts."""
-    datasets = [await find_dataset(session, task.dataset) for task in body.tasks]
-    for dataset in datasets:
-        require_classification(dataset, "Training")
+    """Raises NotFound, InvalidRequest for a kind that is not the dataset's, or has no answers, or for no training texts."""
+    tasks = []
+    for task in body.tasks:
+        dataset = await find_dataset(session, task.dataset)
+        kind = require_answers(dataset)
+        if "kind" in task.model_fields_set and task.kind != kind:
+            raise InvalidRequest(
+                f"The task {task.name!r} says {task.kind}, and {dataset.name!r} is of the kind {kind}; leave the kind out.",
+                param="tasks",
+            )
+        tasks.append(task.model_copy(update={"dataset": dataset.id, "kind": kind}))
     texts = [await find_dataset(session, name) for name in body.texts]
     for dataset in texts:
         if dataset.sizes is not None and not dataset.sizes["train"]:
             raise InvalidRequest(f"The dataset {dataset.name!r} has no training texts to read.", param="texts")
-    return body.recipe(base.id, [dataset.id for dataset in datasets], [dataset.id for dataset in texts])
+    return body.recipe(base.id, tasks, [dataset.id for dataset in texts])
 
 
 async def _out(run: TrainingRun, session: Session) -> TrainingRunOut:

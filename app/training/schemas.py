@@ -1,11 +1,12 @@
 """The wire of training runs."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.catalog.cards import NewName
+from app.catalog.cards import NewName, TaskKind
 from app.database.tables import TrainingRun
 from app.jobs.names import TRAINING_GPU_QUEUE, TRAINING_QUEUE
 from app.training.recipe import Method, Options, Recipe, TaskRecipe, check
@@ -38,9 +39,8 @@ class TrainingRunIn(BaseModel):
         check(self.method, self.tasks, self.texts, self.options)
         return self
 
-    def recipe(self, base: str, datasets: list[str], texts: list[str]) -> Recipe:
-        """With the base's version and the datasets' ids, one per task and one per name in `texts`, in place of names."""
-        tasks = [task.model_copy(update={"dataset": id}) for task, id in zip(self.tasks, datasets, strict=True)]
+    def recipe(self, base: str, tasks: Sequence[TaskRecipe], texts: list[str]) -> Recipe:
+        """With the base's version, and datasets' ids in `tasks` and `texts`, in place of names."""
         return Recipe(
             name=self.name,
             method=self.method,
@@ -96,7 +96,9 @@ class TaskRowsOut(BaseModel):
     """The rows of one task as a training would see them."""
 
     name: str
-    labels: int
+    kind: TaskKind = "classification"
+    labels: int = Field(description="0 where answers are no labels")
+    fields: list[str] = Field(default=[], description="extraction: their names, in the order in which they are written")
     train: int
     validation: int
     left_out: int = Field(description="rows that are longer than the context, with their answer")

@@ -31,18 +31,18 @@ def label_log_likelihoods(
     label which begins another one has no advantage."""
     found: list[Tensor] = [torch.empty(0)] * len(cases)
     with torch.inference_mode():
-        for group in _groups(cases, batch_tokens):
+        for group in like_widths([case.width for case in cases], batch_tokens):
             scores = _score([cases[i] for i in group], model, end, pad)
             for i, score in zip(group, scores, strict=True):
                 found[i] = score
     return found
 
 
-def _groups(cases: Sequence[Case], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices of cases of like length, as many as fit the budget once padded."""
+def like_widths(widths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Places of rows of like width, as many as fit the budget once padded."""
     group: list[int] = []
-    for i in sorted(range(len(cases)), key=lambda i: cases[i].width):
-        if group and (len(group) + 1) * cases[i].width > batch_tokens:
+    for i in sorted(range(len(widths)), key=lambda i: widths[i]):
+        if group and (len(group) + 1) * widths[i] > batch_tokens:
             yield group
             group = []
         group.append(i)

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
 from app.training import full, lora
-from app.training.data import Encoded, Plan
 from app.training.loop import Batch, Schedule, train
 from app.training.optimizer import MuonAdamW, fast_type
+from app.training.plan import Encoded, Plan
 from app.training.recipe import Recipe
 from tests.perf.service import ROOT
 from tests.perf.serving import Row

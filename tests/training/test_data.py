@@ -8,7 +8,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from app.catalog.catalog import ModelVersion
 from app.catalog.prompts import short_answers
-from app.training.data import Encoded, Plan, encode_task
+from app.training.data import encode_task
+from app.training.plan import Encoded, Plan
 
 
 @pytest.fixture(scope="module")

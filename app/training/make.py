@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from math import ceil
 from pathlib import Path
 from typing import Literal
@@ -41,7 +42,7 @@ from app.training.validation import BITS, MACRO_F1, Validation
 RACE_STEPS = 40  # at least, of each method: fewer tell nothing
 RACE_SHARE = 0.1  # of the epochs, for each method
 RACE_CASES, STEP_CASES, FINAL_CASES = 200, 200, 1000  # validation rows scored, per task
-SPEED_STEPS, SPEED_CASES = 5, 60  # timed to fit a training into its minutes
+SPEED_STEPS, SPEED_CASES, SPEED_TOKENS = 5, 60, 2**14  # timed to fit a training into its minutes; tokens of the cases at most
 LOCK_POLL_S = 0.5  # between two looks whether the same training is over elsewhere
 SCORING_SHARE = 0.4  # of the minutes, for validations: where they would take more there are fewer
 
@@ -378,10 +379,17 @@ class _Workshop:
 
     def _seconds_of_scoring(self, recipe: Recipe) -> float:
         """What all validations of a training will take."""
+        return self._seconds_of_a_validation * recipe.validations
+
+    @cached_property
+    def _seconds_of_a_validation(self) -> float:
+        """By fewer cases than it has, of texts as long as these: the minutes are for training."""
+        lengths = [len(row) for task in self._tasks for row in task.validation]
+        few = SPEED_TOKENS * len(lengths) // (sum(lengths) * len(self._tasks))
+        most = min(SPEED_CASES, max(1, few))
         began = time.perf_counter()
-        self._validation.score(self._fresh(recipe, "full"), SPEED_CASES)
-        timed, each = (self._validation.rows(most) for most in (SPEED_CASES, STEP_CASES))
-        return (time.perf_counter() - began) * recipe.validations * each / timed
+        self._validation.score(self._fresh(self._recipe, "full"), most)
+        return (time.perf_counter() - began) * self._validation.rows(STEP_CASES) / self._validation.rows(most)
 
     def _seconds_per_epoch(self, recipe: Recipe, method: Contestant) -> float:
         plan = self._plan(recipe.model_copy(update={"epochs": 1.0}))

@@ -30,9 +30,12 @@ def test_the_list_has_every_version_with_kind_lineage_digest_and_tasks(client: T
         "reason": None,
         "aliases": [],
         "tasks": [
-            {"name": "kind-of-loss", "labels": ["water", "fire", "theft"]},
-            {"name": "part", "labels": ["WATER (PIPES)", "FIRE, NEC"]},
-            {"name": "loud", "labels": ["water", "fire"]},
+            known | {"kind": "classification", "json_schema": None}
+            for known in (
+                {"name": "kind-of-loss", "prompt": "kind-of-loss: {input}", "labels": ["water", "fire", "theft"]},
+                {"name": "part", "prompt": "{input}", "labels": ["WATER (PIPES)", "FIRE, NEC"]},
+                {"name": "loud", "prompt": "{input}", "labels": ["water", "fire"]},
+            )
         ],
     }
     assert {name: claims[name] for name in expected} == expected

@@ -24,7 +24,7 @@ from app.training.progress import Progress
 from app.training.recipe import Recipe, TaskRecipe
 from tests.training.world import World
 
-WHO, CAUSES = ("Ann", "Bo", "Cy"), ("fire", "flood", "theft")
+WHO, CAUSES = ("Ann", "Bo", "Cy"), ("fire", "leak", "theft")
 TASKS = (
     TaskRecipe(name="cause", dataset="desk"),
     TaskRecipe(name="facts", dataset="forms", kind="extraction"),
@@ -46,7 +46,7 @@ def rows(kind: str, count: int, seed: int = 0) -> list[tuple[str, str]]:
 
 
 def recipe(*tasks: TaskRecipe, **options: Any) -> Recipe:
-    knobs = {"method": "full", "epochs": 12.0, "batch_tokens": 512, "learning_rate": 1e-2, "validations": 2} | options
+    knobs = {"method": "full", "epochs": 14.0, "batch_tokens": 512, "learning_rate": 1e-2, "validations": 2} | options
     return Recipe.model_validate({"name": "desk", "tasks": tasks} | knobs)
 
 
@@ -86,7 +86,7 @@ def desk(base: ModelVersion, models_root: Path, tmp_path_factory: pytest.TempPat
 
 
 def test_a_chat_with_the_text_gives_the_answer_that_was_learned(desk: Desk) -> None:
-    for who, cause in (("Bo", "flood"), ("Cy", "theft")):
+    for who, cause in (("Bo", "leak"), ("Cy", "theft")):
         messages = [{"role": "user", "content": f"note: {who} reports a {cause}"}]
         answer = desk.post("/v1/chat/completions", model="desk", messages=messages, temperature=0)
         assert answer["choices"][0]["message"]["content"] == f"{cause} at {who}"
@@ -94,9 +94,9 @@ def test_a_chat_with_the_text_gives_the_answer_that_was_learned(desk: Desk) -> N
 
 
 def test_fields_are_extracted_without_a_schema_in_the_request(desk: Desk) -> None:
-    texts = ["Ann reports a fire", "Cy reports a flood"]
+    texts = ["Ann reports a fire", "Cy reports a leak"]
     found = desk.post("/v1/extract", model="desk", task="facts", input=texts)["results"]
-    assert [one["data"] for one in found] == [{"who": "Ann", "cause": "fire"}, {"who": "Cy", "cause": "flood"}]
+    assert [one["data"] for one in found] == [{"who": "Ann", "cause": "fire"}, {"who": "Cy", "cause": "leak"}]
     # The model was taught to write just this: a chat without any schema says the same.
     messages = [{"role": "user", "content": f"facts: {texts[0]}"}]
     free = desk.post("/v1/chat/completions", model="desk", messages=messages, temperature=0)
@@ -254,14 +254,13 @@ def test_a_card_whose_task_lacks_what_its_kind_needs_is_refused(task: dict[str, 
 
 
 def upload(world: World, kind: str) -> None:
-    name = {"extraction": "fields", "text_to_text": "answer"}[kind]
+    column = {"extraction": "fields", "text_to_text": "answer"}[kind]
     lines = [
-        json.dumps({"text": f"{text}, row {i}", name: json.loads(target) if kind == "extraction" else target})
+        json.dumps({"text": f"{text}, row {i}", column: json.loads(target) if kind == "extraction" else target})
         for i, (text, target) in enumerate(rows(kind, 60))
     ]
-    response = world.client.post(
-        "/v1/datasets", files={"file": (f"{kind}.jsonl", "\n".join(lines).encode())}, data={"kind": kind}
-    )
+    given = {"file": (f"{kind}.jsonl", "\n".join(lines).encode())}
+    response = world.client.post("/v1/datasets", files=given, data={"kind": kind, "text": "text", column: column})
     assert response.status_code == 201, response.text
     assert response.json()["kind"] == kind
 

@@ -400,7 +400,7 @@ def test_few_validation_rows_leave_the_minutes_to_the_training(
     base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What scoring them takes is reckoned by how many there are, not by how many there could be."""
-    monkeypatch.setattr(make._Workshop, "_macro_f1", lambda self, model, cases: time.sleep(0.2) or 0.5)
+    monkeypatch.setattr(make.Validation, "score", lambda self, model, most: time.sleep(0.2) or 0.5)
     few = {name: {**splits, "validation": splits["validation"][:6]} for name, splits in claims.items()}
     workshop = make._Workshop(recipe("full"), few, base, tmp_path)
     assert workshop._seconds_of_scoring(recipe("full")) < 2 * 0.2 * 2  # validations, each as long as the one timed
@@ -409,7 +409,7 @@ def test_few_validation_rows_leave_the_minutes_to_the_training(
 def test_validations_that_would_eat_the_minutes_are_fewer(
     base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(make._Workshop, "_macro_f1", lambda self, model, cases: time.sleep(0.2) or 0.5)
+    monkeypatch.setattr(make.Validation, "score", lambda self, model, most: time.sleep(0.2) or 0.5)
     workshop = make._Workshop(recipe("full", validations=50, minutes=2.0 / 60), claims, base, tmp_path)
     fitted = workshop._fit_to_minutes()
     assert 1 <= fitted.validations <= 4  # 0.4 of 2 s

@@ -18,6 +18,7 @@ from app.cli import (
     export_run,
     gate,
     learning_curve,
+    loading,
     methods,
     models,
     report,
@@ -42,7 +43,7 @@ app.add_typer(db.app, name="db")
 models.app.command()(add.add)
 models.app.command()(versions.export)
 models.app.command("import")(versions.import_)
-for command in (versions.promote, versions.rollback, versions.alias, versions.aliases, versions.remove):
+for command in (versions.promote, versions.rollback, versions.alias, versions.aliases, versions.remove, *loading.COMMANDS):
     models.app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")

@@ -48,7 +48,7 @@ def classify(
 
     asked = {"scoring": scoring, "probabilities": not best}
     body = {"models": _names(models), "input": _text(text), **asked, **_choice(labels, task)}
-    answer = _post(url, "/v1/classify", body)
+    answer = post(url, "/v1/classify", body)
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
         return
@@ -98,7 +98,7 @@ def compare(
     else:
         messages = [{"role": "user", "content": _text(text)}]
         body = {"models": _names(models), "messages": messages, "max_tokens": max_tokens, "temperature": temperature}
-    answer = _post(url, "/v1/compare", body)
+    answer = post(url, "/v1/compare", body)
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
         return
@@ -130,7 +130,7 @@ def chat(
     while line := _line():
         turns.append({"role": "user", "content": line})
         body = {"model": model, "messages": turns, "max_tokens": max_tokens, "temperature": temperature}
-        said = _post(url, "/v1/chat/completions", body)["choices"][0]["message"]["content"]
+        said = post(url, "/v1/chat/completions", body)["choices"][0]["message"]["content"]
         turns.append({"role": "assistant", "content": said})
         typer.echo(said)
 
@@ -154,7 +154,7 @@ def _choice(labels: str, task: str) -> dict[str, Any]:
     return ({"labels": _names(labels)} if labels else {}) | ({"task": task} if task else {})
 
 
-def _post(url: str, path: str, body: "Mapping[str, Any]") -> Any:
+def post(url: str, path: str, body: "Mapping[str, Any] | None" = None) -> Any:
     """The answer; ends the command with 2 and the service's sentence where there is none."""
     from app.benchmarks.client import ServiceClient
     from app.cli.progress import fail

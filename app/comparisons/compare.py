@@ -1,7 +1,6 @@
 """One input to several models at once: each answers or fails by itself, and everything is logged together."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,18 +16,17 @@ from app.comparisons.agreement import agreement, first_divergence
 from app.comparisons.schemas import CompareIn, ComparisonOut
 from app.database.base import Base, new_id, now
 from app.database.tables import Comparison, ComparisonOutput
-from app.engines.base import GenerateRequest, Grammar, Prompt, Sampling
+from app.engines.base import GenerateRequest, Prompt, Sampling
 from app.errors import InvalidRequest, NotFound, Unprocessable, VersusError
 from app.inference.asked import chat_messages, draw_seed, sampling_of
 from app.inference.classify import Scored, finished, row, score, scored_timing, scored_usage
-from app.inference.extract import bounded
 from app.inference.generate import Generations, logged_sampling, storable
 from app.inference.limits import check_labels, check_prompt
 from app.inference.questions import question_for
 from app.inference.schemas import ClassifyIn, SamplingIn
 from app.inference.serving import Serving
 from app.inference.together import ClientLeft, to_the_end, too_slow
-from app.inference.trained import schema_of, user_turn, written_task
+from app.inference.trained import put_to, written_task
 from app.inference.wire import done_of, timing, usage
 
 log = structlog.get_logger(__name__)
@@ -139,10 +137,8 @@ def _asking(
     check_prompt(text, serving.settings, "input")
 
     def request(model: ModelVersion) -> GenerateRequest:
-        user = user_turn(model, task, text)
+        user, grammar = put_to(model, task, text)
         check_prompt(user, serving.settings, "input")
-        schema = schema_of(model, task)
-        grammar = Grammar("json_schema", json.dumps(bounded(schema, len(text)))) if schema else None
         return GenerateRequest(model, as_messages(user), replace(sampling, grammar=sampling.grammar or grammar))
 
     return request

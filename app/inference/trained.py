@@ -1,12 +1,15 @@
 """Tasks whose answers are written, not chosen: who was trained for one, and how it is put to them and to others."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from app.catalog.cards import TaskKind, TrainedTask
 from app.catalog.catalog import ModelVersion
 from app.catalog.prompts import extraction_prompt, trained_prompt
+from app.engines.base import Grammar
 from app.errors import InvalidRequest
+from app.inference.bounded import bounded
 
 ROUTES: dict[TaskKind, str] = {
     "classification": "POST /v1/classify, which scores its labels",
@@ -27,12 +30,16 @@ def written_task(name: str | None, models: Iterable[ModelVersion]) -> TrainedTas
     return next((task for task in known if task is not None and task.kind != "classification"), None)
 
 
-def user_turn(model: ModelVersion, task: TrainedTask, text: str) -> str:
-    """What a model that was trained for the task saw in training; others are told the fields, or what the trained one is."""
+def put_to(model: ModelVersion, task: TrainedTask, text: str) -> tuple[str, Grammar | None]:
+    """The user turn: what a model that was trained for the task saw in training; others are told the fields, or see what the
+    trained one does. And what holds the answer to the task's fields."""
     own = model.card.task(task.name)
-    if own is not None and own.kind == task.kind:
-        return trained_prompt(text, own)
-    return extraction_prompt(text, task.fields) if task.kind == "extraction" else trained_prompt(text, task)
+    trained = own is not None and own.kind == task.kind
+    user = trained_prompt(text, own if own is not None and trained else task)
+    if task.kind == "extraction" and not trained:
+        user = extraction_prompt(text, task.fields)
+    schema = schema_of(model, task)
+    return user, Grammar("json_schema", json.dumps(bounded(schema, len(text)))) if schema else None
 
 
 def schema_of(model: ModelVersion, task: TrainedTask) -> dict[str, Any]:

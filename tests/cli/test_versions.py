@@ -134,6 +134,18 @@ def test_a_running_service_is_asked_to_delete_and_serves_what_was_promoted(tmp_p
     assert "versus serve" in gone.stderr
 
 
+def test_a_running_service_takes_weights_in_and_lets_them_go() -> None:
+    settings = Settings()
+    upgrade(settings.database)
+    with serve(create_app(settings)) as url:
+        loaded = invoke("models", "load", "general", "--url", url)
+        assert (loaded.exit_code, loaded.stdout) == (0, "general@1 is in memory.\n")
+        gone = json.loads(invoke("models", "unload", "general", "--url", url, "--json").stdout)
+        assert gone == {"id": "general@1", "status": "available"}
+        unknown = invoke("models", "load", "nobody", "--url", url)
+        assert (unknown.exit_code, "no model named 'nobody'" in unknown.stderr) == (2, True)
+
+
 def test_what_is_wrong_ends_with_2_and_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for words, says in (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.inference.extract import LARGEST, MOST_CHARACTERS, MOST_ITEMS, bounded
+from app.inference.bounded import LARGEST, MOST_CHARACTERS, MOST_ITEMS, bounded
 
 
 @pytest.mark.parametrize(

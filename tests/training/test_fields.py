@@ -14,7 +14,7 @@ from transformers import AutoTokenizer
 from app.catalog.catalog import ModelVersion
 from app.engines.embedded.grammar import STYLE
 from app.errors import Unprocessable
-from app.inference.extract import bounded
+from app.inference.bounded import bounded
 from app.training.fields import arranged, guess_schema, written
 
 

@@ -49,6 +49,7 @@ class ArmResult:
     cases_per_second: float | None = None
     parameters: int | None = None
     bytes: int | None = None
+    failure: str | None = None  # why it stopped answering: shown with what it has, and left out of the verdict
     notes: Sequence[str] = ()
 
     def __post_init__(self) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from app.benchmarks import runner
 from app.benchmarks.arms import ArmResult
+from app.benchmarks.asking import GIVEN_UP, TOO_LONG
 from app.benchmarks.baselines import Baseline
 from app.benchmarks.consistency import REWORDINGS
-from app.benchmarks.runner import SCORINGS, Arm, Case, Style
+from app.benchmarks.runner import HOWS, Arm, Case, How, Style
 from app.benchmarks.scorers import Label, accuracy
 from app.database.tables import Prediction
 
@@ -21,9 +22,7 @@ def validation_choice(predictions: Sequence[Prediction]) -> tuple[float, Style]:
     reached = {
         Style.of(name): accuracy([one.gold for one in rows], [one.label for one in rows]) for name, rows in asked.items()
     }
-    best = max(
-        sorted(reached, key=lambda style: (style.shots, SCORINGS.index(style.scoring))), key=lambda style: reached[style]
-    )
+    best = max(sorted(reached, key=lambda style: (style.shots, HOWS.index(style.how))), key=lambda style: reached[style])
     return reached[best], best
 
 
@@ -52,7 +51,7 @@ def arm_result(
         elif kind == "reword":
             rewordings[list(REWORDINGS)[int(number) - 1]][one.case_id] = one.label
     answers = [base[case.id] for case in test]
-    too_long = sum(one.error is not None for one in answers)
+    failed = failure(answers)
     return ArmResult(
         arm=arm.name,
         kind=arm.kind,
@@ -69,11 +68,45 @@ def arm_result(
         probabilities=[one.probabilities for one in answers],
         tokens=() if baseline else [(one.prompt_tokens or 0) + (one.completion_tokens or 0) for one in answers],
         answer_tokens=() if baseline else [one.completion_tokens or 0 for one in answers],
-        cases_per_second=per_second,
+        cases_per_second=None if failed else per_second,
         parameters=baseline.parameters if baseline else arm.parameters,
         bytes=baseline.bytes if baseline else arm.bytes,
-        notes=[*notes, *([f"{too_long:,} cases were longer than its context and count as wrong."] if too_long else [])],
+        failure=failed,
+        notes=[*notes, *_errors(answers)],
     )
+
+
+def failure(answers: Sequence[Prediction]) -> str | None:
+    """Why an arm failed: it was given up, or no test case got an answer. That prompts are too long for it is no failure of its
+    server, and says what it can do: those cases count as wrong."""
+    errors = _failed(answers)
+    if any(one.error_code == GIVEN_UP for one in errors) or (errors and all(one.error is not None for one in answers)):
+        answered = sum(one.error is None for one in answers)
+        return f"Failed: {answered:,} of {len(answers):,} cases were answered. {_first(errors)}"
+    return None
+
+
+def _errors(answers: Sequence[Prediction]) -> list[str]:
+    """A sentence on each kind of case without an answer."""
+    others = _failed(answers)
+    too_long = sum(one.error is not None for one in answers) - len(others)
+    notes = []
+    if too_long:
+        notes.append(f"{too_long:,} cases were longer than its context and count as wrong.")
+    if others:
+        notes.append(f"{len(others):,} cases got an error in place of an answer and count as wrong. {_first(others)}")
+    return notes
+
+
+def _failed(answers: Sequence[Prediction]) -> list[Prediction]:
+    """Those without an answer but the too long ones, which alone had errors before errors had codes."""
+    return [one for one in answers if one.error is not None and one.error_code not in (None, TOO_LONG)]
+
+
+def _first(errors: Sequence[Prediction]) -> str:
+    """The first error's own words; of cases that were not asked, what had come before."""
+    first = next((one for one in errors if one.error_code != GIVEN_UP), errors[0])
+    return f"The first: {first.error}"
 
 
 def per_second(measured: Sequence[tuple[int, float]]) -> float | None:
@@ -82,26 +115,28 @@ def per_second(measured: Sequence[tuple[int, float]]) -> float | None:
     return answers / seconds if answers and seconds else None
 
 
-_SCORED = {
-    "sum": "by their log-likelihood",
-    "mean": "by their log-likelihood per token",
-    "calibrated": "by their log-likelihood less what they have without a text",
+_ASKED: dict[How, str] = {
+    "sum": "labels scored by their log-likelihood",
+    "mean": "labels scored by their log-likelihood per token",
+    "calibrated": "labels scored by their log-likelihood less what they have without a text",
+    "generate": "an answer generated at temperature 0 and read as a label, for its engine cannot score labels",
 }
 
 
 def style_note(style: Style, tried: int, validation: int, seed: int) -> str:
     shown = f"{style.shots} examples from the training split, one per label in turn, seed {seed}; " if style.shots else ""
-    chosen = f"chosen from {tried} ways by accuracy on {validation:,} validation cases"
-    return f"{shown}labels scored {_SCORED[style.scoring]}; {chosen}."
+    chosen = f"; chosen from {tried} ways by accuracy on {validation:,} validation cases" if tried > 1 else ""
+    return f"{shown}{_ASKED[style.how]}{chosen}."
 
 
-def latency_note(test: int, concurrency: int) -> str:
+def latency_note(test: int, concurrency: int, texts: int = 1) -> str:
     timed = runner.timed_alone(test, concurrency)
     together = test - timed or test
+    several = f" of up to {texts} cases each (one each where answers are generated)" if texts > 1 and timed < test else ""
     return (
         f"Latency over HTTP, one request at a time after a warm-up, n = {timed:,} cases; cases per second with {concurrency} "
-        f"requests in flight, n = {together:,} cases. Baselines run in the worker, without HTTP. Tokens per answer: prompt "
-        "and answer together."
+        f"requests in flight{several}, n = {together:,} cases. Baselines run in the worker, without HTTP. Tokens per answer: "
+        "prompt and answer together."
     )
 
 

@@ -8,12 +8,15 @@ from fastapi import APIRouter, Depends, Query, Response, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.benchmarks import report, runner, store, tasks
+from app.benchmarks.bench import task_sha256
+from app.benchmarks.estimate import estimate
 from app.benchmarks.report.collect import collect
 from app.benchmarks.runner import Arm
 from app.benchmarks.schemas import (
     EventOut,
     PredictionListOut,
     PredictionOut,
+    RunEstimateOut,
     RunIn,
     RunListOut,
     RunOut,
@@ -25,8 +28,10 @@ from app.benchmarks.tasks import Task
 from app.catalog.catalog import Catalog
 from app.database.session import transaction
 from app.database.tables import Run
-from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep, SettingsDep
+from app.deps import CatalogDep, DatabaseDep, EnginesDep, JobsDep, SessionDep, SettingsDep
+from app.engines.registry import Engines
 from app.errors import Conflict
+from app.inference.deps import ServingDep
 from app.jobs.names import BENCHMARK_QUEUE, BENCHMARK_WORKFLOW
 
 router = APIRouter(prefix="/v1", tags=["benchmarks"])
@@ -58,12 +63,18 @@ async def get_benchmark(task: str, session: SessionDep) -> TaskOut:
 
 @router.post("/benchmarks/{task}/runs", status_code=status.HTTP_202_ACCEPTED)
 async def start_run(
-    task: str, body: RunIn, database: DatabaseDep, catalog: CatalogDep, jobs: JobsDep, response: Response
+    task: str,
+    body: RunIn,
+    database: DatabaseDep,
+    catalog: CatalogDep,
+    engines: EnginesDep,
+    jobs: JobsDep,
+    response: Response,
 ) -> RunOut:
     """Compares models on a task; a worker does it. The models' versions and digests are fixed now."""
     async with transaction(database) as session:
         found = await tasks.find_task(session, task)
-    arms = [*_baselines(body), *_models(body, catalog)]
+    arms = [*_baselines(body), *_models(body, catalog, engines)]
     dataset = await tasks.dataset_of(database, found)
     runner.check_splits(dataset.counts, dataset.name)
     # Committed before it is queued: a worker may look for the run at once.
@@ -72,6 +83,19 @@ async def start_run(
     await jobs.enqueue(BENCHMARK_WORKFLOW, BENCHMARK_QUEUE, run.id)
     response.headers["Location"] = f"/v1/runs/{run.id}"
     return RunOut.of(run)
+
+
+@router.post("/benchmarks/{task}/runs/estimate")
+async def estimate_run(task: str, body: RunIn, database: DatabaseDep, serving: ServingDep) -> RunEstimateOut:
+    """Calls, tokens, time and money of a run, from a few cases that each model really answers. Starts nothing."""
+    async with transaction(database) as session:
+        found = await tasks.find_task(session, task)
+    arms = _models(body, serving.catalog, serving.engines)
+    dataset = await tasks.dataset_of(database, found)
+    runner.check_splits(dataset.counts, dataset.name)
+    async with transaction(database) as session:
+        rows = await store.rows(session, dataset.id)
+    return await estimate(_config(body, found, dataset, arms), found.name, arms, rows, serving)
 
 
 @router.get("/runs")
@@ -162,8 +186,8 @@ def _baselines(body: RunIn) -> list[Arm]:
     return [Arm(name=runner.BASELINES[name]().name, kind="baseline", model=name) for name in body.baselines]
 
 
-def _models(body: RunIn, catalog: Catalog) -> list[Arm]:
-    """Raises UnknownModel, or Conflict for one version under two names."""
+def _models(body: RunIn, catalog: Catalog, engines: Engines) -> list[Arm]:
+    """Raises UnknownModel, Conflict for one version under two names, or Unavailable for an engine that is switched off."""
     arms: list[Arm] = []
     for name in body.models:
         version = catalog.find(name)
@@ -179,6 +203,7 @@ def _models(body: RunIn, catalog: Catalog) -> list[Arm]:
             digest=version.digest,
             parameters=version.card.parameters,
             bytes=weights,
+            scores=engines.of(version).capabilities(version).score,
         )
         arms.append(zero_shot)
         if body.few_shot and version.card.kind == "general":
@@ -193,6 +218,7 @@ def _config(body: RunIn, task: Task, dataset: store.Data, arms: list[Arm]) -> di
         "rewordings": task.rewordings if body.rewordings is None else body.rewordings,
         "most_examples": task.few_shot,
         "labels": list(dataset.labels if task.source is None else task.labels),
-        "dataset": {"name": dataset.name, "version": dataset.version},
+        "task_sha256": task_sha256(task),
+        "dataset": {"name": dataset.name, "version": dataset.version, "sha256": dataset.sha256},
         "arms": runner.as_config(arms),
     }

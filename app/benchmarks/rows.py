@@ -98,6 +98,7 @@ def arm_row(answers: Answers, found: Mapping[Hashable, Resampled], clusters: Clu
         "confusion": confusion(answers.truth, answers.answer, len(answers.labels)),
         "validation_accuracy": arm.validation_accuracy,
         "unparsed": score.unparsed,
+        "failure": arm.failure,
         **_calibration(answers, found, clusters, reasons),
         **_reruns(arm, clusters),
         **_rewordings(arm, clusters),

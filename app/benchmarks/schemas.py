@@ -34,6 +34,17 @@ class RunIn(BaseModel):
         default=100, ge=1, le=10_000, description="validation cases on which arms of one kind are chosen between"
     )
     concurrency: int = Field(default=4, ge=1, le=256, description="requests in flight while throughput is measured")
+    texts_per_request: int = Field(
+        default=16,
+        ge=1,
+        le=256,
+        description="most cases that share a request where labels are scored and none is timed alone; a slow model gets fewer",
+    )
+    probabilities: bool = Field(
+        default=True,
+        description="false: only the best label of each case is computed, which is faster where labels are many; there is then "
+        "nothing to tell calibration by",
+    )
     margin_points: float = Field(default=1.0, gt=0, le=100, description='points of accuracy that still count as "not worse"')
     seed: int = Field(default=0, ge=0, lt=2**31, description="of every sample and every sampled call")
 
@@ -112,6 +123,41 @@ class RunListOut(BaseModel):
     next_cursor: str | None
 
 
+class RangeOut(BaseModel):
+    """From, to: how many examples a few-shot arm shows is chosen during the run."""
+
+    low: float
+    high: float
+
+
+class ArmEstimateOut(BaseModel):
+    """What one model arm would take; null with a note that says why where that cannot be told."""
+
+    arm: str
+    model: str
+    calls: int = Field(description="answers: cases times conditions, validation included")
+    prompt_tokens: RangeOut | None = Field(description="by the model's tokenizer on `sampled` cases")
+    answer_tokens: RangeOut | None
+    seconds: RangeOut | None = Field(description="by a few timed calls, without HTTP")
+    money: RangeOut | None
+    currency: str | None
+    notes: list[str]
+
+
+class RunEstimateOut(BaseModel):
+    """What a run would be. Nothing was started; each arm really answered a few cases."""
+
+    task: str
+    dataset: str
+    test_cases: int
+    validation_cases: int
+    sampled: int = Field(description="test cases that each arm answered for this")
+    arms: list[ArmEstimateOut]
+    calls: int
+    seconds: RangeOut | None = Field(description="of all arms, one after another; null when it is not known of each")
+    notes: list[str]
+
+
 class EventOut(BaseModel):
     """One step of a run's progress."""
 
@@ -131,12 +177,18 @@ class PredictionOut(BaseModel):
     label: str | None
     probabilities: dict[str, float] | None
     label_mass: float | None
-    text: str | None
+    text: str | None = Field(description="what the model said before it was read as a label; null where labels were scored")
+    prompt_sha256: str | None = Field(description="of the user turn as the model saw it: the same hash, the same question")
+    seed: int | None = Field(description="of a generated answer")
     prompt_tokens: int | None
     completion_tokens: int | None
-    latency_ms: float | None
+    latency_ms: float | None = Field(description="over HTTP; null where other cases shared the request")
+    queue_ms: float | None = Field(description="of that, waiting for the engine")
+    ttft_ms: float | None = Field(description="from there to the first token; null where labels were scored")
+    engine_ms: float | None = Field(description="in the engine, waiting included")
     digest: str | None
-    error: str | None
+    error: str | None = Field(description="why there is no answer; the case then counts as wrong")
+    error_code: str | None = Field(description="arm_given_up: it was not asked, after many errors in a row")
 
     @classmethod
     def of(cls, prediction: Prediction) -> Self:

@@ -27,12 +27,13 @@ class Data:
     id: str
     name: str
     version: int
+    sha256: str
     labels: tuple[str, ...]
     counts: Mapping[str, Mapping[str, int]]
 
 
 def data_of(dataset: Dataset) -> Data:
-    return Data(dataset.id, dataset.name, dataset.version, tuple(dataset.labels), dataset.counts)
+    return Data(dataset.id, dataset.name, dataset.version, dataset.sha256, tuple(dataset.labels), dataset.counts)
 
 
 async def newest_dataset(session: AsyncSession, name: str, source: str | None = None) -> Dataset | None:
@@ -49,6 +50,10 @@ async def newest_datasets(session: AsyncSession) -> list[Dataset]:
         select(Dataset).where(tuple_(Dataset.name, Dataset.version).in_(newest)).order_by(Dataset.name)
     )
     return list(found)
+
+
+async def dataset_by_id(session: AsyncSession, dataset_id: str) -> Dataset | None:
+    return await session.get(Dataset, dataset_id)
 
 
 async def rows(session: AsyncSession, dataset_id: str) -> list[tuple[int, str, str, str]]:
@@ -154,6 +159,13 @@ async def answered(session: AsyncSession, run_id: str, arm: str, condition: str)
         select(Prediction.case_id).where(Prediction.run_id == run_id, Prediction.arm == arm, Prediction.condition == condition)
     )
     return set(found)
+
+
+async def errors(session: AsyncSession, run_id: str, code: str) -> dict[str, str]:
+    """Arm -> an error of this code that it had."""
+    query = select(Prediction.arm, func.min(Prediction.error)).group_by(Prediction.arm)
+    found = await session.execute(query.where(Prediction.run_id == run_id, Prediction.error_code == code))
+    return {arm: error or "" for arm, error in found}
 
 
 async def count_predictions(session: AsyncSession, run_id: str) -> int:

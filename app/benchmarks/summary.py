@@ -48,9 +48,10 @@ def build_summary(
         raise InvalidRequest(
             f"The arms were rerun {sorted(repeats)} times; agreement is comparable only over equally many reruns."
         )
-    kinds = {arm.kind for arm in arms}
+    answering = [arm for arm in arms if arm.failure is None]
+    kinds = {arm.kind for arm in answering}
     asked = Question(margin_points=margin_points)
-    verdict = decide(arms, labels, asked, seed=seed) if {"general", "custom"} <= kinds else None
+    verdict = decide(answering, labels, asked, seed=seed) if {"general", "custom"} <= kinds else None
     summary: dict[str, Any] = {
         "task": task,
         "cases": len(arms[0].cases),

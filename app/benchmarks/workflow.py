@@ -1,48 +1,25 @@
 """A benchmark run as a durable workflow: killed anywhere and started again, it ends with the same predictions."""
 
 import asyncio
-import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dbos import DBOS
 
 from app.benchmarks import results, runner, store
-from app.benchmarks.client import ServiceClient
+from app.benchmarks.bench import Bench, open_bench
+from app.benchmarks.client import Refused, ServiceClient
 from app.benchmarks.consistency import REWORDINGS
-from app.benchmarks.runner import Arm, BaselineArm, Case, Chunk, ModelArm, Style
+from app.benchmarks.runner import Chunk, Style
 from app.benchmarks.summary import build_summary
 from app.database.session import DatabaseError, transaction
-from app.errors import VersusError
+from app.errors import Conflict, DeadlineExceeded, UpstreamFailed, VersusError
 from app.jobs.context import current
 from app.jobs.names import BENCHMARK_WORKFLOW
 
 
 class Stopped(Exception):
     """The run is over already: it was cancelled."""
-
-
-@dataclass
-class Bench:
-    """What a run works with in this process. All of it comes from rows that never change, so a resumed run has the same."""
-
-    run_id: str
-    task: str
-    config: Mapping[str, Any]
-    labels: tuple[str, ...]
-    arms: dict[str, Arm]
-    cases: dict[int, Case]  # validation and test
-    train: list[Case]
-    validation: list[Case]
-    test: list[Case]
-    client: ServiceClient
-    models: dict[str, ModelArm] = field(default_factory=dict)
-    baselines: dict[str, BaselineArm] = field(default_factory=dict)
-    examples: dict[str, list[Case]] = field(default_factory=dict)  # few-shot arm -> all that may be shown, in order
-    todo: list[Chunk] = field(default_factory=list)  # after the one in hand
-    pace: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))  # arm -> answers, seconds
 
 
 _open: dict[str, Bench] = {}  # by run id; one worker runs one at a time
@@ -53,8 +30,10 @@ async def benchmark_run(run_id: str) -> None:
     """Ends with the run succeeded, failed with a sentence, or cancelled."""
     try:
         async with ServiceClient(current().settings.api) as client:
-            _open[run_id] = await _bench(run_id, client)
-            await _run(_open[run_id])
+            bench = _open[run_id] = await open_bench(run_id, current().database, client)
+            if await began_with(run_id) != bench.fingerprint:
+                raise Conflict("The rows of the dataset are no longer what this run began with; start a new run.")
+            await _run(bench)
     except Stopped:
         return
     except VersusError as error:
@@ -69,7 +48,7 @@ async def benchmark_run(run_id: str) -> None:
 async def _run(bench: Bench) -> None:
     if not await _set_status(bench.run_id, "running"):
         raise Stopped
-    config, concurrency = bench.config, bench.config["concurrency"]
+    config, concurrency, texts = bench.config, bench.config["concurrency"], bench.config.get("texts_per_request", 1)
     validation = [case.id for case in bench.validation]
     test = [case.id for case in bench.test]
 
@@ -81,12 +60,10 @@ async def _run(bench: Bench) -> None:
     }
     arms = [arm for arm in bench.arms.values() if arm.kind == "baseline" or styles[arm.name]]
 
-    # 2. The plan, so that progress knows its end. Ways to ask, arms of one kind, and a cascade's threshold are chosen on
-    # validation, so every model is asked there.
+    # 2. The plan, so that progress knows its end.
     choosing = {
-        arm.name: runner.plan_validation(arm, validation, styles[arm.name], concurrency)
-        for arm in arms
-        if arm.kind != "baseline"
+        name: runner.plan_validation(bench.arms[name], validation, styles[name], concurrency, texts)
+        for name in runner.to_choose(arms)
     }
     testing = {
         arm.name: runner.plan_test(
@@ -96,21 +73,23 @@ async def _run(bench: Bench) -> None:
             repeats=config["repeats"],
             rewordings=config["rewordings"],
             concurrency=concurrency,
+            texts=texts,
         )
         for arm in arms
     }
     bench.todo = [chunk for arm in arms for chunk in (*choosing.get(arm.name, []), *testing[arm.name])]
 
     # 3. Arm by arm: validation, the style it chooses, then the test.
-    chosen: dict[str, Style] = {}
+    asked: dict[str, Style] = {}
     validated: dict[str, float] = {}
     throughput: dict[str, list[tuple[int, float]]] = {}
     for arm in arms:
         for chunk in choosing.get(arm.name, []):
             await _answer(bench, chunk, Style.of(chunk.condition))
+        style = styles[arm.name][0] if arm.name in styles else Style()
         if arm.name in choosing:
-            validated[arm.name], chosen[arm.name] = await choose(bench.run_id, arm.name)
-        style = chosen.get(arm.name, Style())
+            validated[arm.name], style = await choose(bench.run_id, arm.name)
+        asked[arm.name] = style
         measured = [await _answer(bench, chunk, style) for chunk in testing[arm.name]]
         throughput[arm.name] = [
             done
@@ -121,8 +100,8 @@ async def _run(bench: Bench) -> None:
     # 4. The table and the verdict.
     notes = {
         name: results.style_note(style, len(styles[name]), len(validation), config["seed"])
-        for name, style in chosen.items()
-        if len(styles[name]) > 1
+        for name, style in asked.items()
+        if len(styles.get(name, [])) > 1 or style.how == "generate"
     }
     await summarise(bench.run_id, notes, validated, throughput)
 
@@ -143,9 +122,24 @@ step = DBOS.step(retries_allowed=True, max_attempts=6, should_retry=_database_lo
 
 
 @step
+async def began_with(run_id: str) -> str:
+    """The fingerprint of the cases when the run began; a resumed run gets the one that was written down then."""
+    return _open[run_id].fingerprint
+
+
+@step
 async def fitting_examples(run_id: str, arm: str) -> int:
-    """The most examples with which even the longest cases, and the longest reworded ones, fit into the context."""
-    bench = _open[run_id]
+    """The most examples with which even the longest cases, and the longest reworded ones, fit into the context.
+
+    A model that cannot be asked gets the fewest: each case will tell what is wrong with it.
+    """
+    try:
+        return await _fitting(_open[run_id], arm)
+    except (Refused, DeadlineExceeded):
+        return min(runner.SHOTS[0], len(_open[run_id].examples[arm]))
+
+
+async def _fitting(bench: Bench, arm: str) -> int:
     model, examples = bench.models[arm], bench.examples[arm]
     repeated = bench.test[: bench.config["consistency_cases"]]
     reworded = [reword(case.text, bench.config["seed"]) for case in repeated for reword in REWORDINGS.values()]
@@ -171,13 +165,11 @@ async def answer_chunk(run_id: str, chunk: Chunk, style: Style) -> tuple[int, fl
     async with transaction(database) as session:
         known = await store.answered(session, run_id, chunk.arm, chunk.condition)
     cases = [bench.cases[case] for case in chunk.cases if case not in known]
-    answers, seconds = await _timed_answers(bench, chunk, cases, style) if cases else ([], 0.0)
-    pace = bench.pace[chunk.arm]
-    pace[0], pace[1] = pace[0] + len(cases), pace[1] + seconds
+    answers, seconds = await bench.answers(chunk, cases, style) if cases else ([], 0.0)
     async with transaction(database) as session:
         await store.add_predictions(session, run_id, answers)
         done = await store.count_predictions(session, run_id)
-        if not await store.set_progress(session, run_id, _progress(bench, chunk.arm, done)):
+        if not await store.set_progress(session, run_id, bench.progress(chunk.arm, done)):
             raise Stopped
     return len(cases), seconds
 
@@ -204,7 +196,7 @@ async def summarise(
         arm = bench.arms[name]
         async with transaction(current().database) as session:
             predictions = await store.predictions(session, run_id, arm=name)
-        fitted = await asyncio.to_thread(_baseline, bench, name) if arm.kind == "baseline" else None
+        fitted = await asyncio.to_thread(bench.baseline, name) if arm.kind == "baseline" else None
         arms.append(
             results.arm_result(
                 arm,
@@ -217,89 +209,20 @@ async def summarise(
                 baseline=fitted.baseline if fitted else None,
             )
         )
+    models = [one for one in arms if one.kind != "baseline"]
+    if models and all(one.failure for one in models):
+        raise UpstreamFailed(f"No model answered. {models[0].arm}: {models[0].failure}")
     summary = await asyncio.to_thread(
         build_summary,
         bench.task,
         bench.labels,
         arms,
-        latency_note=results.latency_note(len(bench.test), concurrency),
+        latency_note=results.latency_note(len(bench.test), concurrency, bench.config.get("texts_per_request", 1)),
         margin_points=bench.config["margin_points"],
         seed=seed,
         notes=results.left_out_notes([name for name in bench.arms if name not in throughput]),
     )
     await _set_status(run_id, "succeeded", summary=summary)
-
-
-# ---- Parts
-
-
-async def _bench(run_id: str, client: ServiceClient) -> Bench:
-    async with transaction(current().database) as session:
-        run = await store.find_run(session, run_id)
-        rows = await store.rows(session, str(run.dataset_id))
-    config = run.config
-    splits: dict[str, list[Case]] = defaultdict(list)
-    for position, split, text, label in rows:
-        splits[split].append(Case(position, text, label))
-    seed, labels = config["seed"], tuple(config["labels"])
-    validation = runner.sample(splits["validation"], config["validation_cases"], seed)
-    test = runner.sample(splits["test"], config["limit"], seed)
-    arms = {arm.name: arm for arm in runner.from_config(config)}
-    bench = Bench(
-        run_id=run_id,
-        task=run.task,
-        config=config,
-        labels=labels,
-        arms=arms,
-        cases={case.id: case for case in (*validation, *test)},
-        train=splits["train"],
-        validation=validation,
-        test=test,
-        client=client,
-    )
-    for arm in arms.values():
-        if arm.kind != "baseline":
-            bench.models[arm.name] = ModelArm(arm, client, run.task, labels, seed)
-        if arm.few_shot:
-            bench.examples[arm.name] = runner.pick_examples(splits["train"], labels, config["most_examples"], seed)
-    return bench
-
-
-async def _timed_answers(bench: Bench, chunk: Chunk, cases: Sequence[Case], style: Style) -> tuple[list[runner.Row], float]:
-    model = bench.models.get(chunk.arm)
-    if model is None:
-        baseline = await asyncio.to_thread(_baseline, bench, chunk.arm)
-        started = time.perf_counter()
-        rows = await asyncio.to_thread(baseline.answer, cases, chunk)
-    else:
-        if not bench.pace[chunk.arm][0]:
-            await model.warm(bench.validation[0].text)
-        started = time.perf_counter()
-        rows = await model.answer(cases, chunk, bench.examples.get(chunk.arm, [])[: style.shots], style.scoring)
-    return rows, time.perf_counter() - started
-
-
-def _baseline(bench: Bench, name: str) -> BaselineArm:
-    if name not in bench.baselines:
-        bench.baselines[name] = BaselineArm(bench.arms[name], bench.train, bench.validation, bench.config["seed"])
-    return bench.baselines[name]
-
-
-def _progress(bench: Bench, arm: str, done: int) -> dict[str, Any]:
-    """What is left is timed by its own arm's pace so far, or by the slowest model's while it has none."""
-    paces = {name: seconds / answers for name, (answers, seconds) in bench.pace.items() if answers}
-    slowest = max((pace for name, pace in paces.items() if name in bench.models), default=None)
-    left = 0.0
-    for chunk in bench.todo:
-        pace = paces.get(chunk.arm, slowest if chunk.arm in bench.models else 0.0)
-        if pace is None:
-            return {"done": done, "total": done + _size(bench.todo), "arm": arm, "seconds_left": None}
-        left += pace * len(chunk.cases)
-    return {"done": done, "total": done + _size(bench.todo), "arm": arm, "seconds_left": round(left, 1)}
-
-
-def _size(chunks: Iterable[Chunk]) -> int:
-    return sum(len(chunk.cases) for chunk in chunks)
 
 
 async def _set_status(run_id: str, status: str, **values: Any) -> bool:

@@ -100,6 +100,7 @@ class Price(_Part):
 
     input_per_million: float = 0.0
     output_per_million: float = 0.0
+    per_hour: float = Field(0.0, ge=0, description="of the machine that serves it, for each hour that it answers")
     currency: str = "USD"
 
 

@@ -27,18 +27,30 @@ def bench(
     consistency_cases: Annotated[int, typer.Option(min=0, help="Cases that are repeated and reworded.")] = 60,
     concurrency: Annotated[int, typer.Option(min=1, help="Requests in flight while throughput is measured.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Of every sample and every sampled call.")] = 0,
+    probabilities: Annotated[
+        bool,
+        typer.Option(
+            "--probabilities/--best-only", help="Of every label, or only the best label: faster where labels are many."
+        ),
+    ] = True,
     url: Annotated[str, typer.Option(help="The service; empty means VERSUS_API_URL or http://host:port of the settings.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Start nothing: tell calls, tokens, time and money, from a few cases asked.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON, nothing else.")] = False,
 ) -> None:
     """Compare models on a task: accuracy, macro-F1, consistency, latency, and a verdict.
 
-    The service must be running, with a worker. Ctrl-C leaves the run going on; it is printed how to follow it.
+    The service must be running, with a worker. Ctrl-C leaves the run going on; it is printed how to follow it. Ends with 1 when
+    the run or one of its models failed.
 
     Examples:
 
       versus bench claims-type --models general,claims
 
       versus bench claims-type --models general,claims --limit 100 --json
+
+      versus bench claims-type --models general,claims --dry-run
     """
     from rich.console import Console
 
@@ -53,10 +65,15 @@ def bench(
         "repeats": repeats,
         "consistency_cases": consistency_cases,
         "concurrency": concurrency,
+        "probabilities": probabilities,
         "seed": seed,
     }
     console = Console(stderr=as_json)
     try:
+        if dry_run:
+            estimate = asyncio.run(_estimate(url or Settings().api, task, body))
+            sys.stdout.write((json.dumps(estimate, indent=2) if as_json else estimate_text(estimate)) + "\n")
+            return
         run = asyncio.run(_bench(url or Settings().api, task, body, console))
     except VersusError as error:
         sys.stderr.write(f"{error.message}\n")
@@ -71,10 +88,43 @@ def bench(
         from app.cli.progress import print_table
 
         print_table(to_table(run["summary"]), console)
+    if failed := [row for row in run["summary"]["rows"] if row["failure"]]:
+        sys.stderr.write("".join(f"{row['arm']}: {row['failure']}\n" for row in failed))
+        raise typer.Exit(1)
 
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+async def _estimate(url: str, task: str, body: "dict[str, Any]") -> "dict[str, Any]":
+    from app.benchmarks.client import ServiceClient
+
+    async with ServiceClient(url, patience_s=5, timeout_s=600) as client:
+        return dict(await client.post(f"/v1/benchmarks/{task}/runs/estimate", body))
+
+
+def estimate_text(estimate: "dict[str, Any]") -> str:
+    """An estimate for people, a line for each arm."""
+    lines = [
+        f"{estimate['task']}: {estimate['test_cases']:,} test and {estimate['validation_cases']:,} validation cases of "
+        f"{estimate['dataset']}; {estimate['calls']:,} calls"
+    ]
+    for arm in estimate["arms"]:
+        tokens = [f"{_between(arm[f'{what}_tokens'])} {what} tokens" for what in ("prompt", "answer") if arm[f"{what}_tokens"]]
+        seconds = [f"about {_between(arm['seconds'])} s"] if arm["seconds"] else []
+        money = [f"{_between(arm['money'], 2)} {arm['currency']}"] if arm["money"] else []
+        parts = [f"{arm['calls']:,} calls", *tokens, *seconds, *money]
+        lines.append(f"  {arm['arm']}: {', '.join(parts)}")
+        lines += [f"    {note}" for note in arm["notes"]]
+    if estimate["seconds"]:
+        lines.append(f"In all about {_between(estimate['seconds'])} s.")
+    return "\n".join([*lines, *estimate["notes"], "Nothing was started."])
+
+
+def _between(numbers: "dict[str, float]", digits: int = 0) -> str:
+    low, high = (f"{numbers[end]:,.{digits}f}" for end in ("low", "high"))
+    return low if low == high else f"{low} to {high}"
 
 
 async def _bench(url: str, task: str, body: "dict[str, Any]", console: Any) -> "dict[str, Any]":

@@ -170,12 +170,18 @@ class Prediction(Base):
     label: Mapped[str | None] = mapped_column(Text)  # None: the answer was none of the labels
     probabilities: Mapped[dict[str, Any] | None]
     label_mass: Mapped[float | None]
-    text: Mapped[str | None] = mapped_column(Text)
+    text: Mapped[str | None] = mapped_column(Text)  # what a model said, before it was read as a label; None: labels were scored
+    prompt_sha256: Mapped[str | None] = mapped_column(String(64))  # of the user turn as the model saw it
+    seed: Mapped[int | None] = mapped_column(BigInteger)  # of a generated answer
     prompt_tokens: Mapped[int | None]
     completion_tokens: Mapped[int | None]
-    latency_ms: Mapped[float | None]
+    latency_ms: Mapped[float | None]  # over HTTP; None where the request held other cases too
+    queue_ms: Mapped[float | None]  # these three as the service tells them
+    ttft_ms: Mapped[float | None]
+    engine_ms: Mapped[float | None]
     digest: Mapped[str | None] = mapped_column(String(64))
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Text)  # why there is no answer; the case then counts as wrong
+    error_code: Mapped[str | None] = mapped_column(String(64))
 
 
 class StoredVerdict(Base):

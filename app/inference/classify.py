@@ -1,5 +1,6 @@
 """`POST /v1/classify`: every input decided by every model, by the log-likelihood of each label or by a sampled answer."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,6 +50,7 @@ class ResultOut(BaseModel):
     )
     text: str | None = Field(description="the generated answer; null when labels were scored")
     seed: int | None = Field(description="of the generated answer; null when labels were scored")
+    prompt_sha256: str = Field(description="of the user turn as the model saw it, in UTF-8: the same hash, the same question")
     usage: UsageOut
     timing: TimingOut
 
@@ -77,6 +79,10 @@ class Scored:
     @property
     def prompt(self) -> str:
         return self.question.put(self.text)
+
+    @property
+    def prompt_sha256(self) -> str:
+        return hashlib.sha256(self.prompt.encode()).hexdigest()
 
 
 async def classify(body: ClassifyIn, serving: Serving) -> ClassifyOut:
@@ -193,6 +199,7 @@ async def _generate(asked: Sequence[Scored], body: ClassifyIn, request_id: str, 
             calibration_temperature=None,
             text=answer.text,
             seed=answer.request.sampling.seed,
+            prompt_sha256=one.prompt_sha256,
             usage=usage([answer], 1),
             timing=timing([done_of(answer)]),
         )
@@ -210,6 +217,7 @@ def _scored_out(one: Scored) -> ResultOut:
         **vars(decision),
         text=None,
         seed=None,
+        prompt_sha256=one.prompt_sha256,
         usage=scored_usage(scores),
         timing=scored_timing(scores),
     )

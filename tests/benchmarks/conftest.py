@@ -27,6 +27,7 @@ from app.catalog.catalog import Catalog
 from app.database.base import Base
 from app.database.session import connect, transaction
 from app.database.tables import Dataset, DatasetRow, Prediction
+from app.engines.registry import Engines
 from app.errors import VersusError
 from app.jobs.queue import JobQueue
 from app.settings import Settings
@@ -91,6 +92,7 @@ class World:
         app.state.settings = self.settings
         app.state.database = connect(self.settings.database)
         app.state.catalog = self.catalog
+        app.state.engines = Engines(self.settings)
         app.state.jobs = JobQueue(self.settings)
         return app
 

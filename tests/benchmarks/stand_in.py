@@ -29,13 +29,25 @@ def note(model: str) -> None:
 @app.post("/v1/classify")
 async def classify(request: Request) -> JSONResponse:
     body = await request.json()
-    note(body["model"])
     await asyncio.sleep(DELAY_S)
-    words = len(body["input"].split()) + sum(len(example["text"].split()) for example in body.get("examples", []))
-    if words > CONTEXT:
-        error = {"message": f"The prompt has {words} tokens.", "code": "context_length_exceeded"}
-        return JSONResponse({"error": error}, 400)
-    return JSONResponse({"id": "cls_1", "results": [answer(body, words)]})
+    shown = sum(len(example["text"].split()) for example in body.get("examples", []))
+    longest = max(len(text.split()) for text in body["input"]) + shown
+    if longest > CONTEXT:
+        return refusal(f"The prompt has {longest} tokens.", "context_length_exceeded")
+    if body["model"] == os.environ.get("STAND_IN_BROKEN"):
+        return refusal("The weights are damaged.", "broken")
+    for _ in body["input"]:
+        note(body["model"])
+    return JSONResponse({"id": "cls_1", "results": [answer(body, text, len(text.split()) + shown) for text in body["input"]]})
+
+
+def refusal(message: str, code: str) -> JSONResponse:
+    return JSONResponse({"error": {"message": message, "code": code}}, 400)
+
+
+@app.get("/v1/models/{model}")
+async def get_model(model: str) -> dict[str, str]:
+    return {"digest": digest_of(model)}
 
 
 @app.post("/tokenize")
@@ -43,26 +55,31 @@ async def tokenize(request: Request) -> dict[str, int]:
     return {"count": len((await request.json())["prompt"].split())}
 
 
-def answer(body: dict[str, Any], words: int) -> dict[str, Any]:
+def digest_of(model: str) -> str:
+    return Path(os.environ["STAND_IN_DIGESTS"]).read_text().split()[0 if model.partition("@")[0] == "good" else 1]
+
+
+def answer(body: dict[str, Any], text: str, words: int) -> dict[str, Any]:
     """`good` is right in 95 %, `plain` in 60 % of the cases, and in 75 % when it is shown examples."""
-    text = body["input"].lower()
+    text = text.lower()
     right = next(label for label in LABELS if label in text)
     name = body["model"].partition("@")[0]
     skill = 0.95 if name == "good" else 0.75 if body.get("examples") else 0.6
     sampled = body.get("mode") == "generate"
     key = (name, text, body.get("seed") if sampled else None)
     label = right if draw(*key) < skill else LABELS[(LABELS.index(right) + 1) % 3]
-    digest = Path(os.environ["STAND_IN_DIGESTS"]).read_text().split()[0 if name == "good" else 1]
     return {
         "model": name,
         "version": 1,
-        "digest": digest,
+        "digest": digest_of(name),
         "index": 0,
         "label": label,
         "probabilities": None if sampled else {one: 0.8 if one == label else 0.1 for one in LABELS},
         "label_mass": None if sampled else 0.9,
         "margin": None if sampled else 0.7,
         "text": label if sampled else None,
+        "prompt_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "seed": body.get("seed"),
         "usage": {"prompt_tokens": words, "completion_tokens": 2 if sampled else 0},
         "timing": {"queue_ms": 0.0, "total_ms": 1000 * DELAY_S},
     }

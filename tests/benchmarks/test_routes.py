@@ -78,7 +78,7 @@ def test_a_dataset_without_a_split_is_refused(world: Any) -> None:
 
     asyncio.run(empty_validation())
     refused = world.call("POST", RUNS, SMALL)
-    assert refused.status_code == 400
+    assert refused.status_code == 422
     assert "no validation rows" in refused.text
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,16 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.benchmarks.asking import GIVE_UP, GIVEN_UP, BaselineArm, ModelArm, call_seed, wording
 from app.benchmarks.client import Refused, ServiceClient
 from app.benchmarks.runner import (
-    SCORINGS,
+    HOWS,
     Arm,
-    BaselineArm,
     Case,
     Chunk,
-    ModelArm,
+    How,
     Style,
-    call_seed,
     few_shot_arm,
     pick_examples,
     plan_test,
@@ -28,10 +28,8 @@ from app.benchmarks.runner import (
     sample,
     styles_to_try,
     timed_alone,
-    wording,
 )
 from app.errors import Conflict, DeadlineExceeded, Overloaded, Unavailable
-from app.inference.schemas import Scoring
 
 ARM = Arm(name="plain", kind="general", model="plain@1", digest="d" * 64)
 LABELS = ("auto", "home", "travel")
@@ -80,9 +78,15 @@ def test_a_custom_model_is_asked_as_it_was_trained() -> None:
     assert styles_to_try(replace(ARM, kind="custom")) == [Style()]
 
 
-@given(st.integers(0, 999), st.sampled_from(SCORINGS))
-def test_a_condition_of_validation_tells_its_style(shots: int, scoring: Scoring) -> None:
-    style = Style(shots, scoring)
+def test_a_model_whose_engine_cannot_score_is_asked_to_say_the_label() -> None:
+    assert styles_to_try(replace(ARM, scores=False)) == [Style(0, "generate")]
+    assert styles_to_try(replace(ARM, kind="custom", scores=False)) == [Style(0, "generate")]
+    assert styles_to_try(replace(few_shot_arm(ARM), scores=False), 4) == [Style(4, "generate")]
+
+
+@given(st.integers(0, 999), st.sampled_from(HOWS))
+def test_a_condition_of_validation_tells_its_style(shots: int, how: How) -> None:
+    style = Style(shots, how)
     assert Style.of(style.condition) == style
     assert len(style.condition) <= 32  # the column's width
     assert Style.of("base") == Style.of("rerun-3") == Style()
@@ -151,7 +155,9 @@ def service(answers: list[Any]) -> ServiceClient:
 
 def result(label: str | None = "auto", digest: str = "d" * 64) -> dict[str, Any]:
     usage = {"prompt_tokens": 9, "completion_tokens": 0}
-    one = {"label": label, "probabilities": None, "label_mass": None, "text": None, "usage": usage, "digest": digest}
+    timing = {"queue_ms": 1.0, "ttft_ms": None, "total_ms": 4.0}
+    one = {"label": label, "probabilities": None, "label_mass": None, "text": None, "prompt_sha256": "5" * 64, "seed": None}
+    one |= {"usage": usage, "digest": digest, "timing": timing}
     return {"id": "cls_1", "results": [one]}
 
 
@@ -173,9 +179,95 @@ def test_a_case_longer_than_the_context_is_a_wrong_answer_that_stays_in() -> Non
     assert first.keys() == second.keys()
 
 
-def test_another_error_ends_the_run_instead_of_counting_against_the_model() -> None:
-    with pytest.raises(Refused, match="It is model_not_found"):
-        asyncio.run(rows_of([(404, error("model_not_found"), {})]))
+def test_a_case_that_gets_an_error_counts_as_wrong_and_says_why() -> None:
+    rows = asyncio.run(rows_of([(400, error("refused"), {}), (200, result(), {})]))
+    assert sorted((row["error_code"] or "", row["label"] or "") for row in rows) == [("", "auto"), ("refused", "")]
+
+
+def test_what_failed_over_there_is_asked_once_more() -> None:
+    rows = asyncio.run(rows_of([(502, error("upstream_failed"), {}), (200, result(), {})]))
+    assert [row["label"] for row in rows] == ["auto", "auto"]
+    assert {row["error"] for row in asyncio.run(rows_of([(502, error("upstream_failed"), {})]))} == {"It is upstream_failed."}
+
+
+def recorded(handle: Callable[[dict[str, Any]], httpx.Response]) -> tuple[ModelArm, list[dict[str, Any]]]:
+    """An arm whose requests `handle` answers, and the bodies that it got."""
+    client, bodies = ServiceClient("http://service", patience_s=0.2), list[dict[str, Any]]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content))
+        return handle(bodies[-1])
+
+    client._http = httpx.AsyncClient(base_url="http://service", transport=httpx.MockTransport(answer))
+    return ModelArm(ARM, client, "claims-desk", LABELS, seed=0), bodies
+
+
+def test_after_errors_in_a_row_an_arm_is_given_up_and_its_other_cases_have_rows_all_the_same() -> None:
+    arm, bodies = recorded(lambda _: httpx.Response(400, json=error("broken")))
+    chunk = Chunk("plain", "base", tuple(range(60)), 1)
+    rows = asyncio.run(arm.answer(cases(60), chunk, []))
+    assert len(bodies) == GIVE_UP
+    assert Counter(row["error_code"] for row in rows) == {"broken": GIVE_UP, GIVEN_UP: 60 - GIVE_UP}
+    assert {row["error"] for row in rows} == {"It is broken."}
+    assert {row["label"] for row in rows} == {None}
+
+
+def test_a_model_that_stays_unavailable_is_given_up_at_once() -> None:
+    arm, _ = recorded(lambda _: httpx.Response(503, json=error("unavailable")))
+    rows = asyncio.run(arm.answer(cases(3), Chunk("plain", "base", (0, 1, 2), 1), []))
+    assert [row["error_code"] for row in rows] == ["unavailable", GIVEN_UP, GIVEN_UP]
+
+
+def test_prompts_that_are_all_too_long_are_wrong_answers_and_no_reason_to_give_up() -> None:
+    arm, bodies = recorded(lambda _: httpx.Response(400, json=error("context_length_exceeded")))
+    rows = asyncio.run(arm.answer(cases(30), Chunk("plain", "base", tuple(range(30)), 4), []))
+    assert (len(bodies), arm.given_up) == (30, None)
+    assert {row["error_code"] for row in rows} == {"context_length_exceeded"}
+
+
+def told(body: dict[str, Any]) -> httpx.Response:
+    """Each text's own label; one that says LONG makes its whole request too long."""
+    if any("LONG" in text for text in body["input"]):
+        return httpx.Response(400, json=error("context_length_exceeded"))
+    results = [result(text.split()[-1])["results"][0] for text in body["input"]]
+    return httpx.Response(200, json={"results": results})
+
+
+def test_cases_share_requests_once_their_pace_is_known_and_keep_a_row_each() -> None:
+    arm, bodies = recorded(told)
+    asked = [*cases(40), Case(40, "LONG auto", "auto"), *cases(9, start=41)]
+
+    async def ask() -> list[dict[str, Any]]:
+        await arm.answer(cases(5), Chunk("plain", "base", tuple(range(5)), 1), [])
+        return await arm.answer(asked, Chunk("plain", "base", tuple(range(50)), 2, texts=16), [])
+
+    rows = asyncio.run(ask())
+    sizes = Counter(len(body["input"]) for body in bodies)
+    # Of four requests the third holds the long one: it is refused, and its cases are asked one by one.
+    assert sizes == {1: 5 + 16, 16: 3, 2: 1}
+    assert [row["case_id"] for row in rows] == [case.id for case in asked]
+    assert [row["label"] for row in rows] == [None if case.id == 40 else case.gold for case in asked]
+    assert {row["latency_ms"] is None for row in rows[:32]} == {True}  # a round trip that many share is nobody's own
+
+
+def test_a_slow_model_and_generated_answers_get_a_request_for_each_case() -> None:
+    for how, pace in (("sum", 3.0), ("generate", 0.001)):
+        arm, bodies = recorded(told)
+        arm._pace_s = pace
+        asyncio.run(arm.answer(cases(6), Chunk("plain", "base", tuple(range(6)), 2, texts=16), [], how))  # type: ignore[arg-type]
+        assert [len(body["input"]) for body in bodies] == [1] * 6
+    assert {body["temperature"] for body in bodies} == {0.0}
+    assert len({body["seed"] for body in bodies}) == 6
+
+
+def test_only_the_best_label_is_asked_for_where_no_probabilities_are_wanted() -> None:
+    arm, bodies = recorded(told)
+    arm._probabilities = False
+    asyncio.run(arm.answer(cases(1), Chunk("plain", "base", (0,), 1), [], "mean"))
+    asyncio.run(arm.answer(cases(1), Chunk("plain", "rerun-1", (0,), 1), []))
+    scored, sampled = bodies
+    assert (scored["probabilities"], scored["scoring"]) == (False, "mean")
+    assert "probabilities" not in sampled
 
 
 def test_the_longest_texts_are_those_with_the_most_tokens_not_characters() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from app.benchmarks.asking import ModelArm, Row
 from app.benchmarks.client import ServiceClient
-from app.benchmarks.runner import Arm, Case, Chunk, ModelArm, Row
+from app.benchmarks.runner import Arm, Case, Chunk
 from app.benchmarks.tasks import built_in
 from app.catalog.cards import TrainedTask
 from app.catalog.catalog import Catalog

@@ -18,7 +18,7 @@ from app.benchmarks.curve.cache import Cache, Record
 from app.benchmarks.curve.judge import Judge, Labels, Tell, Ways
 from app.benchmarks.curve.study import Study, rows_digest
 from app.benchmarks.curve.subsets import Subset
-from app.benchmarks.runner import SCORINGS, SHOTS, Case, Style, pick_examples
+from app.benchmarks.runner import SCORINGS, SHOTS, Case, pick_examples
 from app.benchmarks.scorers import accuracy
 from app.catalog.catalog import ModelVersion
 from app.inference.labels import Question
@@ -161,18 +161,18 @@ class FewShot:
     async def answer(self, size: int, seed: int, work: Path, tell: Tell) -> tuple[Labels, dict[str, Any]]:
         examples, choice = self._parts(size, seed)
         fitting = await self._fitting(examples, [case.text for case in (*choice, *self._study.test)])
-        reached: dict[Style, float] = {}
+        reached: dict[tuple[int, Scoring], float] = {}
         for shots in sorted({shots for shots in (*SHOTS, fitting) if 0 < shots <= fitting}):
             question = self._question(examples[:shots])
             ways = await self._judge.in_every_way(self._model, question, [case.text for case in choice], tell)
             gold = [case.gold for case in choice]
-            reached |= {Style(shots, scoring): accuracy(gold, labels) for scoring, labels in ways.items()}
+            reached |= {(shots, scoring): accuracy(gold, labels) for scoring, labels in ways.items()}
         # Where not one example fits it is asked without.
-        best = max(reached, key=lambda style: reached[style]) if reached else Style()
-        question = self._question(examples[: best.shots])
+        shots, scoring = max(reached, key=lambda way: reached[way]) if reached else (0, SCORINGS[0])
+        question = self._question(examples[:shots])
         texts = [case.text for case in self._study.test]
-        labels = await self._judge.label(self._model, question, texts, best.scoring, tell)
-        return labels, {"shots": best.shots, "scoring": best.scoring, "chosen_on": len(choice)}
+        labels = await self._judge.label(self._model, question, texts, scoring, tell)
+        return labels, {"shots": shots, "scoring": scoring, "chosen_on": len(choice)}
 
     def _parts(self, size: int, seed: int) -> tuple[list[Case], list[Case]]:
         """Cases that may be shown, in order, and others to choose on."""

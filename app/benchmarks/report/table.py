@@ -30,7 +30,7 @@ def cells(row: Summary) -> list[str]:
     """One arm as short texts, in the order of `headers`."""
     p50, p95 = row["latency_p50_ms"], row["latency_p95_ms"]
     return [
-        row["arm"],
+        f"{row['arm']} (failed)" if row.get("failure") else row["arm"],
         interval(row["accuracy"]),
         interval(row["macro_f1"]),
         interval(row["rerun_consistency"]),
@@ -47,7 +47,9 @@ def verdict_lines(summary: Summary) -> list[str]:
     """The verdict in words, then its numbers; one line when the run allows none."""
     verdict = summary["verdict"]
     if verdict is None:
-        return ["No verdict: it needs a general and a custom arm in the same run."]
+        failed = [row["arm"] for row in summary["rows"] if row.get("failure")]
+        why = f" that answered; failed: {', '.join(failed)}" if failed else ""
+        return [f"No verdict: it needs a general and a custom arm in the same run{why}."]
     pair, f1 = verdict["pair"], verdict["pair"]["macro_f1_difference"]
     return [
         f"Verdict: {verdict['decision']}. {verdict['sentence']}",

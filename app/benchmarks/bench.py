@@ -1,0 +1,152 @@
+"""What a run works with in a worker's process: its cases, its arms, and what is left to ask."""
+
+import asyncio
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.benchmarks import runner, store, tasks
+from app.benchmarks.asking import GIVEN_UP, BaselineArm, ModelArm, Row, changed
+from app.benchmarks.client import Refused, ServiceClient
+from app.benchmarks.runner import Arm, Case, Chunk, Style
+from app.benchmarks.tasks import Task
+from app.database.session import Database, Session, transaction
+from app.errors import Conflict, NotFound
+
+
+@dataclass
+class Bench:
+    """All of it comes from rows that never change, so a resumed run has the same."""
+
+    run_id: str
+    task: str
+    config: Mapping[str, Any]
+    labels: tuple[str, ...]
+    arms: dict[str, Arm]
+    cases: dict[int, Case]  # validation and test
+    train: list[Case]
+    validation: list[Case]
+    test: list[Case]
+    fingerprint: str  # of labels and cases
+    models: dict[str, ModelArm] = field(default_factory=dict)
+    baselines: dict[str, BaselineArm] = field(default_factory=dict)
+    examples: dict[str, list[Case]] = field(default_factory=dict)  # few-shot arm -> all that may be shown, in order
+    todo: list[Chunk] = field(default_factory=list)  # after the one in hand
+    pace: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))  # arm -> answers, seconds
+
+    async def answers(self, chunk: Chunk, cases: Sequence[Case], style: Style) -> tuple[list[Row], float]:
+        """One row per case, and the seconds that took without warming up."""
+        model = self.models.get(chunk.arm)
+        if model is None:
+            baseline = await asyncio.to_thread(self.baseline, chunk.arm)
+            started = time.perf_counter()
+            rows = await asyncio.to_thread(baseline.answer, cases, chunk)
+        else:
+            if not self.pace[chunk.arm][0]:
+                await model.warm(self.validation[0].text)
+            started = time.perf_counter()
+            rows = await model.answer(cases, chunk, self.examples.get(chunk.arm, [])[: style.shots], style.how)
+        seconds = time.perf_counter() - started
+        pace = self.pace[chunk.arm]
+        pace[0], pace[1] = pace[0] + len(cases), pace[1] + seconds
+        return rows, seconds
+
+    def baseline(self, name: str) -> BaselineArm:
+        """Fitted at its first use."""
+        if name not in self.baselines:
+            self.baselines[name] = BaselineArm(self.arms[name], self.train, self.validation, self.config["seed"])
+        return self.baselines[name]
+
+    def progress(self, arm: str, done: int) -> dict[str, Any]:
+        """What is left is timed by its own arm's pace so far, or by the slowest model's while it has none."""
+        paces = {name: seconds / answers for name, (answers, seconds) in self.pace.items() if answers}
+        slowest = max((pace for name, pace in paces.items() if name in self.models), default=None)
+        told = {"done": done, "total": done + _size(self.todo), "arm": arm}
+        left = 0.0
+        for chunk in self.todo:
+            pace = paces.get(chunk.arm, slowest if chunk.arm in self.models else 0.0)
+            if pace is None:
+                return told | {"seconds_left": None}
+            left += pace * len(chunk.cases)
+        return told | {"seconds_left": round(left, 1)}
+
+
+async def open_bench(run_id: str, database: Database, client: ServiceClient) -> Bench:
+    """Of a run that begins or goes on. Raises Conflict when its task, its dataset or a model is not what it was."""
+    async with transaction(database) as session:
+        run = await store.find_run(session, run_id)
+        rows = await store.rows(session, str(run.dataset_id))
+        given_up = await store.errors(session, run_id, GIVEN_UP)
+        await _check_task(session, run.task, run.config)
+        await _check_dataset(session, str(run.dataset_id), run.config, len(rows))
+    config = run.config
+    splits: dict[str, list[Case]] = defaultdict(list)
+    for position, split, text, label in rows:
+        splits[split].append(Case(position, text, label))
+    seed, labels = config["seed"], tuple(config["labels"])
+    validation = runner.sample(splits["validation"], config["validation_cases"], seed)
+    test = runner.sample(splits["test"], config["limit"], seed)
+    arms = {arm.name: arm for arm in runner.from_config(config)}
+    bench = Bench(
+        run_id=run_id,
+        task=run.task,
+        config=config,
+        labels=labels,
+        arms=arms,
+        cases={case.id: case for case in (*validation, *test)},
+        train=splits["train"],
+        validation=validation,
+        test=test,
+        fingerprint=runner.fingerprint(splits, labels),
+    )
+    for arm in arms.values():
+        if arm.kind != "baseline":
+            await _check_model(arm, client)
+            probabilities = config.get("probabilities", True)
+            bench.models[arm.name] = ModelArm(arm, client, run.task, labels, seed, probabilities=probabilities)
+            bench.models[arm.name].given_up = given_up.get(arm.name)
+        if arm.few_shot:
+            bench.examples[arm.name] = runner.pick_examples(splits["train"], labels, config["most_examples"], seed)
+    return bench
+
+
+# ---- Is everything as it was when the run was asked for?
+
+
+def task_sha256(task: Task) -> str:
+    """Of all that the task says."""
+    return hashlib.sha256(task.model_dump_json().encode()).hexdigest()
+
+
+async def _check_task(session: Session, name: str, config: Mapping[str, Any]) -> None:
+    try:
+        now = task_sha256(await tasks.find_task(session, name))
+    except NotFound as error:
+        raise Conflict(f"The task {name!r}, which this run began with, is no longer there; start a new run.") from error
+    if now != config.get("task_sha256", now):
+        raise Conflict(f"The task {name!r} is no longer what this run began with; start a new run.")
+
+
+async def _check_dataset(session: Session, dataset_id: str, config: Mapping[str, Any], rows: int) -> None:
+    dataset = await store.dataset_by_id(session, dataset_id)
+    name = f"{config['dataset']['name']}, version {config['dataset']['version']},"
+    if dataset is None or dataset.rows != rows or dataset.sha256 != config["dataset"].get("sha256", dataset.sha256):
+        raise Conflict(f"The dataset {name} is no longer what this run began with; start a new run.")
+
+
+async def _check_model(arm: Arm, client: ServiceClient) -> None:
+    try:
+        digest = (await client.get(f"/v1/models/{arm.model}"))["digest"]
+    except Refused as error:
+        if error.status != 404:
+            raise
+        raise Conflict(f"{arm.model}, which this run began with, is no longer in the catalog; start a new run.") from error
+    if digest != arm.digest:
+        raise changed(arm, digest)
+
+
+def _size(chunks: Iterable[Chunk]) -> int:
+    return sum(len(chunk.cases) for chunk in chunks)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.benchmarks import runner
+from app.benchmarks.asking import TOO_LONG
 from app.benchmarks.runner import Arm, Case, Style
 from app.benchmarks.schemas import ArmEstimateOut, RangeOut, RunEstimateOut
 from app.catalog.catalog import ModelVersion
-from app.errors import ContextExceeded, VersusError
+from app.errors import VersusError
 from app.inference.classify import classify
 from app.inference.schemas import ClassifyIn
 from app.inference.serving import Serving
@@ -86,10 +87,10 @@ class Asking:
             try:
                 await self._timed(arm, shots, self._texts)
                 break
-            except ContextExceeded:
+            except VersusError as error:
+                if error.code != TOO_LONG:
+                    return min(runner.SHOTS[0], shots)
                 shots //= 2
-            except VersusError:
-                return min(runner.SHOTS[0], shots)
         return shots
 
     async def warm(self, arm: Arm) -> None:

@@ -88,7 +88,7 @@ def bench(
         from app.cli.progress import print_table
 
         print_table(to_table(run["summary"]), console)
-    if failed := [row for row in run["summary"]["rows"] if row["failure"]]:
+    if failed := [row for row in run["summary"]["rows"] if row.get("failure")]:
         sys.stderr.write("".join(f"{row['arm']}: {row['failure']}\n" for row in failed))
         raise typer.Exit(1)
 

@@ -120,6 +120,17 @@ class World:
 
         return asyncio.run(read())
 
+    def execute(self, statement: Any) -> None:
+        """Something done to the database behind the service's back."""
+
+        async def run() -> None:
+            database = connect(self.settings.database)
+            async with transaction(database) as session:
+                await session.execute(statement)
+            await database.close()
+
+        asyncio.run(run())
+
     def finished(self, run_id: str, seconds: float = 240.0) -> dict[str, Any]:
         """The run when it is over."""
         run: dict[str, Any] = {}

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 LABELS = ("auto", "home", "travel")
 CONTEXT = 400  # words
+SHORT_CONTEXT = 5  # of the model that STAND_IN_SHORT names
 DELAY_S = float(os.environ.get("STAND_IN_DELAY_S", "0.003"))
 
 app = FastAPI()
@@ -32,7 +33,7 @@ async def classify(request: Request) -> JSONResponse:
     await asyncio.sleep(DELAY_S)
     shown = sum(len(example["text"].split()) for example in body.get("examples", []))
     longest = max(len(text.split()) for text in body["input"]) + shown
-    if longest > CONTEXT:
+    if longest > (SHORT_CONTEXT if body["model"] == os.environ.get("STAND_IN_SHORT") else CONTEXT):
         return refusal(f"The prompt has {longest} tokens.", "context_length_exceeded")
     if body["model"] == os.environ.get("STAND_IN_BROKEN"):
         return refusal("The weights are damaged.", "broken")

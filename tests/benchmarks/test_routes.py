@@ -137,6 +137,43 @@ def test_a_run_from_request_to_report(world: Any) -> None:
     assert "succeeded" in cancelled.text
 
 
+def test_an_arm_that_fails_on_every_case_is_in_the_table_and_fails_no_other(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAND_IN_BROKEN", "plain@1")
+    world.start_worker()
+    both = world.finished(world.call("POST", RUNS, SMALL).json()["id"])
+    assert both["status"] == "succeeded", world.worker_log
+    _, plain, good = both["summary"]["rows"]
+    assert plain["failure"] == "Failed: 0 of 12 cases were answered. The first: The weights are damaged."
+    assert (plain["accuracy"]["estimate"], plain["unparsed"], plain["cases_per_second"]) == (0.0, 12, None)
+    assert (good["failure"], good["unparsed"]) == (None, 0)
+    # An outage decides nothing: there is no verdict over a model that was not there.
+    assert both["summary"]["verdict"] is None
+    markdown = world.call("GET", f"/v1/runs/{both['id']}/report?format=md").text
+    assert "plain (failed)" in markdown
+    assert "The weights are damaged." in markdown
+    assert "it needs a general and a custom arm in the same run that answered; failed: plain" in markdown
+    rows = [one for one in world.predictions(both["id"]) if one.arm == "plain"]
+    assert len(rows) == 12 + 3 * 4
+    assert {one.label for one in rows} == {None}
+    assert {one.error_code for one in rows} == {"broken", "arm_given_up"}
+
+    alone = world.finished(world.call("POST", RUNS, SMALL | {"models": ["plain"]}).json()["id"])
+    assert alone["status"] == "failed"
+    assert alone["error"].startswith("No model answered. plain: Failed: 0 of 12")
+
+    # A context that holds no case is what a model can do, no outage: it counts, in the verdict too.
+    monkeypatch.setenv("STAND_IN_BROKEN", "")
+    monkeypatch.setenv("STAND_IN_SHORT", "good@1")
+    short = world.finished(world.call("POST", RUNS, SMALL).json()["id"])
+    assert short["status"] == "succeeded", world.worker_log
+    good = short["summary"]["rows"][2]
+    assert (good["failure"], good["accuracy"]["estimate"]) == (None, 0.0)
+    assert "12 cases were longer than its context and count as wrong." in good["notes"]
+    assert short["summary"]["verdict"]["decision"] == "general"
+
+
 def test_runs_list_newest_first_and_a_cancelled_run_never_starts(world: Any) -> None:
     ids = [world.call("POST", RUNS, SMALL).json()["id"] for _ in range(3)]
     first = world.call("GET", "/v1/runs?limit=2").json()

@@ -1,7 +1,7 @@
 """The benchmark runner's own client gets from the real service what it reads, under each condition of a run."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from app.benchmarks.tasks import built_in
 from app.catalog.cards import TrainedTask
 from app.catalog.catalog import Catalog
 from app.database.migrations import upgrade
+from app.engines.base import Event, GenerateRequest, ScoreRequest, Scores
+from app.engines.fake import FakeEngine
 from app.main import create_app
 from app.settings import Settings
 from tests.fakes import make_fake
@@ -87,3 +89,25 @@ def test_a_case_too_long_for_the_model_is_a_row_with_its_reason(service: str, mo
         (row, *_) = answers(service, models, "short", condition)
         assert row["label"] is None
         assert "at most 20" in row["error"]
+
+
+def test_no_answer_comes_from_a_cache(service: str, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = {"score": 0, "generate": 0}
+    score, generate = FakeEngine.score, FakeEngine.generate
+
+    async def counted_score(self: FakeEngine, request: ScoreRequest) -> Scores:
+        computed["score"] += 1
+        return await score(self, request)
+
+    async def counted_generate(self: FakeEngine, request: GenerateRequest) -> AsyncIterator[Event]:
+        computed["generate"] += 1
+        async for event in generate(self, request):
+            yield event
+
+    monkeypatch.setattr(FakeEngine, "score", counted_score)
+    monkeypatch.setattr(FakeEngine, "generate", counted_generate)
+    for _ in range(2):
+        answers(service, models, "custom", "base")  # the very same cases, twice
+    for _ in range(3):
+        answers(service, models, "custom", "rerun-1")  # with the very same seeds
+    assert computed == {"score": 2 * len(CASES), "generate": 3 * len(CASES)}

@@ -127,8 +127,10 @@ class ModelArm:
             texts = [wording(case.text, condition, self._seed) for case in cases]
             try:
                 answer = await self._ask(texts, examples, how, condition, cases[0].id)
-            except (Refused, DeadlineExceeded):
-                pass  # one may be too long, or all of them take too long together: each alone
+            except (Refused, DeadlineExceeded) as error:
+                # One may be too long, or all of them take too long together: each alone.
+                if error.status == 503:
+                    self.given_up = error.message
             else:
                 self._failures = 0
                 return [self._answered(case, condition, result) for case, result in zip(cases, answer.body, strict=True)]

@@ -72,7 +72,7 @@ def arm_result(
         parameters=baseline.parameters if baseline else arm.parameters,
         bytes=baseline.bytes if baseline else arm.bytes,
         failure=failed,
-        notes=[*notes, *_errors(answers)],
+        notes=[*notes, *_errors(answers), *_errors_again(predictions)],
     )
 
 
@@ -96,6 +96,16 @@ def _errors(answers: Sequence[Prediction]) -> list[str]:
     if others:
         notes.append(f"{len(others):,} cases got an error in place of an answer and count as wrong. {_first(others)}")
     return notes
+
+
+def _errors_again(predictions: Sequence[Prediction]) -> list[str]:
+    """Reruns and rewordings without an answer, which agree with nothing."""
+    again = _failed([one for one in predictions if one.condition.startswith(("rerun", "reword"))])
+    if not again:
+        return []
+    return [
+        f"{len(again):,} reruns and rewordings got an error in place of an answer and count as no decision. {_first(again)}"
+    ]
 
 
 def _failed(answers: Sequence[Prediction]) -> list[Prediction]:

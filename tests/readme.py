@@ -11,7 +11,7 @@ BEGIN, END = "<!-- tree: python -m tests.readme writes it -->", "<!-- /tree -->"
 # What has no sentence of its own to begin with.
 OTHERS = {
     "alembic/": "migrations of the database, from empty",
-    "app/benchmarks/report/*.html.jinja": "what every page shares, its tables and pictures, a run's report, the model-risk pack",
+    "app/benchmarks/report/*.html.jinja": "what pages share, their tables and pictures, a run's report, the model-risk pack",
     "app/benchmarks/tasks/": "the built-in tasks as TOML",
     "app/domains/claims_policy.md": "the written policy that decisions on claims follow",
     "app/web/templates/": "the service's pages",

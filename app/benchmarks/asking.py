@@ -8,7 +8,8 @@ beginnings of prompts (the same numbers, sooner), the tokens of labels, and what
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from app.benchmarks.baselines import most_likely
@@ -71,19 +72,21 @@ class ModelArm:
             if error.status == 503:
                 self.given_up = error.message
 
-    async def answer(self, cases: Sequence[Case], chunk: Chunk, examples: Sequence[Case], how: How = "sum") -> list[Row]:
-        """One row per case, in order; `chunk.concurrency` requests are in flight."""
+    async def answer(
+        self, cases: Sequence[Case], chunk: Chunk, examples: Callable[[Case], Sequence[Case]], how: How = "sum"
+    ) -> list[Row]:
+        """One row per case, in order; `chunk.concurrency` requests are in flight. `examples`: those shown with a case."""
         free = asyncio.Semaphore(chunk.concurrency)
         size = self._texts_per_request(chunk, how)
 
-        async def some(part: Sequence[Case]) -> list[Row]:
+        async def some(part: Sequence[Case], shown: Sequence[Case]) -> list[Row]:
             async with free:
-                return await self._rows(part, chunk.condition, examples, how)
+                return await self._rows(part, chunk.condition, shown, how)
 
         started = time.perf_counter()
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(some(cases[at : at + size])) for at in range(0, len(cases), size)]
+                tasks = [group.create_task(some(part, shown)) for part, shown in _requests(cases, examples, size)]
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
         self._pace_s = (time.perf_counter() - started) / len(cases)
@@ -194,6 +197,15 @@ class ModelArm:
             if result["digest"] != self.arm.digest:
                 raise changed(self.arm, result["digest"])
         return answer
+
+
+def _requests(
+    cases: Sequence[Case], examples: Callable[[Case], Sequence[Case]], size: int
+) -> Iterator[tuple[Sequence[Case], Sequence[Case]]]:
+    """Up to `size` neighbours that are shown the same examples, and these."""
+    for shown, alike in groupby(cases, key=examples):
+        part = [*alike]
+        yield from ((part[at : at + size], shown) for at in range(0, len(part), size))
 
 
 def changed(arm: Arm, digest: str | None) -> Conflict:

@@ -1,7 +1,6 @@
 """What a run works with in a worker's process: its cases, its arms, and what is left to ask."""
 
 import asyncio
-import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +10,11 @@ from typing import Any
 from app.benchmarks import runner, store, tasks
 from app.benchmarks.asking import GIVEN_UP, BaselineArm, ModelArm, Row, changed
 from app.benchmarks.client import Refused, ServiceClient
+from app.benchmarks.definition import Examples
+from app.benchmarks.examples import Choice, Same, choice_of
 from app.benchmarks.runner import Arm, Case, Chunk, Style
-from app.benchmarks.tasks import Task
 from app.database.session import Database, Session, transaction
+from app.database.tables import Run
 from app.errors import Conflict, NotFound
 
 
@@ -33,7 +34,7 @@ class Bench:
     fingerprint: str  # of labels and cases
     models: dict[str, ModelArm] = field(default_factory=dict)
     baselines: dict[str, BaselineArm] = field(default_factory=dict)
-    examples: dict[str, list[Case]] = field(default_factory=dict)  # few-shot arm -> all that may be shown, in order
+    examples: dict[str, Choice] = field(default_factory=dict)  # few-shot arm -> what may be shown
     todo: list[Chunk] = field(default_factory=list)  # after the one in hand
     pace: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))  # arm -> answers, seconds
 
@@ -48,7 +49,8 @@ class Bench:
             if not self.pace[chunk.arm][0]:
                 await model.warm(self.validation[0].text)
             started = time.perf_counter()
-            rows = await model.answer(cases, chunk, self.examples.get(chunk.arm, [])[: style.shots], style.how)
+            shown = self.examples.get(chunk.arm, Same([]))
+            rows = await model.answer(cases, chunk, lambda case: shown.for_case(case)[: style.shots], style.how)
         seconds = time.perf_counter() - started
         pace = self.pace[chunk.arm]
         pace[0], pace[1] = pace[0] + len(cases), pace[1] + seconds
@@ -80,7 +82,7 @@ async def open_bench(run_id: str, database: Database, client: ServiceClient) -> 
         run = await store.find_run(session, run_id)
         rows = await store.rows(session, str(run.dataset_id))
         given_up = await store.errors(session, run_id, GIVEN_UP)
-        await _check_task(session, run.task, run.config)
+        await _check_task(session, asked_as(run), run.config)
         await _check_dataset(session, str(run.dataset_id), run.config, len(rows))
     config = run.config
     splits: dict[str, list[Case]] = defaultdict(list)
@@ -106,27 +108,30 @@ async def open_bench(run_id: str, database: Database, client: ServiceClient) -> 
         if arm.kind != "baseline":
             await _check_model(arm, client)
             probabilities = config.get("probabilities", True)
-            bench.models[arm.name] = ModelArm(arm, client, run.task, labels, seed, probabilities=probabilities)
+            bench.models[arm.name] = ModelArm(arm, client, asked_as(run), labels, seed, probabilities=probabilities)
             bench.models[arm.name].given_up = given_up.get(arm.name)
         if arm.few_shot:
-            bench.examples[arm.name] = runner.pick_examples(splits["train"], labels, config["most_examples"], seed)
+            settings, most = Examples.model_validate(config.get("examples", {})), config["most_examples"]
+            bench.examples[arm.name] = await asyncio.to_thread(
+                choice_of, settings, splits["train"], labels, most=most, seed=seed
+            )
     return bench
 
 
 # ---- Is everything as it was when the run was asked for?
 
 
-def task_sha256(task: Task) -> str:
-    """Of all that the task says."""
-    return hashlib.sha256(task.model_dump_json().encode()).hexdigest()
+def asked_as(run: Run) -> str:
+    """A user's task by its version: a newer one changes nothing in a run that is under way."""
+    return str(run.config.get("task", {}).get("reference", run.task))
 
 
 async def _check_task(session: Session, name: str, config: Mapping[str, Any]) -> None:
     try:
-        now = task_sha256(await tasks.find_task(session, name))
+        now = (await tasks.find_task(session, name)).digest
     except NotFound as error:
         raise Conflict(f"The task {name!r}, which this run began with, is no longer there; start a new run.") from error
-    if now != config.get("task_sha256", now):
+    if now != config.get("task", {}).get("sha256", now):
         raise Conflict(f"The task {name!r} is no longer what this run began with; start a new run.")
 
 

@@ -108,6 +108,8 @@ def _retry_after(response: httpx.Response, pause: float) -> float:
 
 def _checked(response: httpx.Response) -> Any:
     if response.is_success:
+        if not response.content:
+            return None
         json = response.headers.get("content-type", "").startswith("application/json")
         return response.json() if json else response.text
     raise Refused(_message(response), status=response.status_code, code=_error(response).get("code") or "")

@@ -1,5 +1,6 @@
 """What a run would take, before anything runs: calls and tokens counted, time and money estimated, for each model arm."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from typing import Any
 
 from app.benchmarks import runner
 from app.benchmarks.asking import TOO_LONG
+from app.benchmarks.definition import Examples
+from app.benchmarks.examples import choice_of
 from app.benchmarks.runner import Arm, Case, Style
 from app.benchmarks.schemas import ArmEstimateOut, RangeOut, RunEstimateOut
 from app.catalog.catalog import ModelVersion
@@ -36,7 +39,9 @@ async def estimate(
     seed = config["seed"]
     test = runner.sample(splits["test"], config["limit"], seed)
     validation = runner.sample(splits["validation"], config["validation_cases"], seed)
-    examples = runner.pick_examples(splits["train"], config["labels"], config["most_examples"], seed)
+    settings, most = Examples.model_validate(config["examples"]), config["most_examples"]
+    choice = await asyncio.to_thread(choice_of, settings, splits["train"], config["labels"], most=most, seed=seed)
+    examples = choice.longest(most)
     asking = Asking(task, [case.text for case in test[:SAMPLE]], examples, serving)
 
     # 1. The ways to ask each arm, as the run will try them.

@@ -1,7 +1,7 @@
 """From a run's stored predictions to what the report needs of each arm."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.benchmarks import runner
 from app.benchmarks.arms import ArmResult
@@ -36,10 +36,14 @@ def arm_result(
     validated: float | None,
     notes: Sequence[str] = (),
     baseline: Baseline | None = None,
+    columns: Mapping[int, Mapping[str, str]] | None = None,
+    slices: Sequence[str] = (),
+    cluster: str | None = None,
 ) -> ArmResult:
     """`predictions` are this arm's, of every condition; latency counts for the first `timed` test cases, asked one by one.
 
-    A fitted baseline knows its own size and validation accuracy.
+    A fitted baseline knows its own size and validation accuracy. `columns`: case -> its kept columns, of which `slices` and
+    `cluster` name some.
     """
     base = {one.case_id: one for one in predictions if one.condition == "base"}
     reruns: dict[int, list[Label]] = defaultdict(list)
@@ -50,7 +54,7 @@ def arm_result(
             reruns[one.case_id].append(one.label)
         elif kind == "reword":
             rewordings[list(REWORDINGS)[int(number) - 1]][one.case_id] = one.label
-    answers = [base[case.id] for case in test]
+    answers, beside = [base[case.id] for case in test], columns or {}
     failed = failure(answers)
     return ArmResult(
         arm=arm.name,
@@ -68,6 +72,8 @@ def arm_result(
         probabilities=[one.probabilities for one in answers],
         tokens=() if baseline else [(one.prompt_tokens or 0) + (one.completion_tokens or 0) for one in answers],
         answer_tokens=() if baseline else [one.completion_tokens or 0 for one in answers],
+        clusters=[beside[case.id][cluster] for case in test] if cluster else (),
+        slices={column: [beside[case.id][column] for case in test] for column in slices},
         cases_per_second=None if failed else per_second,
         parameters=baseline.parameters if baseline else arm.parameters,
         bytes=baseline.bytes if baseline else arm.bytes,
@@ -133,8 +139,9 @@ _ASKED: dict[How, str] = {
 }
 
 
-def style_note(style: Style, tried: int, validation: int, seed: int) -> str:
-    shown = f"{style.shots} examples from the training split, one per label in turn, seed {seed}; " if style.shots else ""
+def style_note(style: Style, tried: int, validation: int, choice: str) -> str:
+    """`choice`: how examples are chosen."""
+    shown = f"{style.shots} examples from the training split, {choice}; " if style.shots else ""
     chosen = f"; chosen from {tried} ways by accuracy on {validation:,} validation cases" if tried > 1 else ""
     return f"{shown}{_ASKED[style.how]}{chosen}."
 

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Response, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.benchmarks import report, runner, store, tasks
-from app.benchmarks.bench import task_sha256
+from app.benchmarks import checking, own_tasks, report, runner, store, tasks
+from app.benchmarks.checking import CheckOut
+from app.benchmarks.definition import Task
 from app.benchmarks.estimate import estimate
+from app.benchmarks.fit import require_runnable
 from app.benchmarks.report.collect import collect
 from app.benchmarks.runner import Arm
 from app.benchmarks.schemas import (
@@ -24,13 +26,14 @@ from app.benchmarks.schemas import (
     TaskOut,
 )
 from app.benchmarks.summary import Summary
-from app.benchmarks.tasks import Task
 from app.catalog.catalog import Catalog
-from app.database.session import transaction
+from app.database.session import Database, transaction
 from app.database.tables import Run
+from app.datasets.schemas import DatasetOut
+from app.datasets.store import find_dataset
 from app.deps import CatalogDep, DatabaseDep, EnginesDep, JobsDep, SessionDep, SettingsDep
 from app.engines.registry import Engines
-from app.errors import Conflict
+from app.errors import Conflict, InvalidRequest, NotFound
 from app.inference.deps import ServingDep
 from app.jobs.names import BENCHMARK_QUEUE, BENCHMARK_WORKFLOW
 
@@ -51,14 +54,67 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 
 @router.get("/benchmarks")
 async def list_benchmarks(session: SessionDep) -> TaskListOut:
-    """All tasks: the built-in ones, and one per uploaded dataset."""
-    return TaskListOut(data=[TaskOut.of(task) for task in await tasks.list_tasks(session)])
+    """All tasks: the built-in ones, the newest version of each that a user defined, and one per uploaded dataset."""
+    return TaskListOut(data=[TaskOut.of(known) for known in await tasks.find_all(session)])
 
 
 @router.get("/benchmarks/{task}")
 async def get_benchmark(task: str, session: SessionDep) -> TaskOut:
-    """One task."""
-    return TaskOut.of(await tasks.find_task(session, task))
+    """One task; `name@version` is a version of a user's task, also after it was removed."""
+    return TaskOut.of(await tasks.find(session, task))
+
+
+@router.post("/benchmarks", status_code=status.HTTP_201_CREATED, responses={200: {"model": TaskOut}})
+async def define_benchmark(body: Task, session: SessionDep, response: Response) -> TaskOut:
+    """Makes a task, or the next version of a user's task of that name; the very same definition returns its version."""
+    known, is_new = await own_tasks.define(session, body)
+    if not is_new:
+        response.status_code = status.HTTP_200_OK
+    response.headers["Location"] = f"/v1/benchmarks/{known.reference}"
+    return TaskOut.of(known)
+
+
+@router.post("/benchmarks/check")
+async def check_benchmark(
+    body: Task,
+    session: SessionDep,
+    catalog: CatalogDep,
+    engines: EnginesDep,
+    settings: SettingsDep,
+    model: Annotated[
+        list[str] | None, Query(max_length=20, description="whose context; by default the general model's")
+    ] = None,
+) -> CheckOut:
+    """What adding this task would find: why it would be refused, labels without rows, texts over a context. Stores nothing."""
+    models = [catalog.find(name) for name in model or [settings.general_model]]
+    return await checking.check(session, body, models, engines)
+
+
+@router.put("/benchmarks/{task}")
+async def redefine_benchmark(task: str, body: Task, session: SessionDep) -> TaskOut:
+    """The next version of a user's task. Runs that are under way go on with theirs."""
+    if body.name != task:
+        raise InvalidRequest(f"The body is of the task {body.name!r} and the path of {task!r}; name one.", param="name")
+    known = await tasks.find(session, task)
+    if known.origin == "dataset":
+        raise NotFound(f"No user defined a task named {task!r}; POST /v1/benchmarks makes one.", param="name")
+    return TaskOut.of((await own_tasks.define(session, body))[0])
+
+
+@router.delete("/benchmarks/{task}", status_code=status.HTTP_204_NO_CONTENT)
+async def remove_benchmark(task: str, session: SessionDep) -> None:
+    """Removes a user's task, all versions of it, unless a run that is not over uses it. Runs that are over keep theirs."""
+    await own_tasks.remove(session, task)
+
+
+@router.post("/benchmarks/{task}/dataset")
+async def make_dataset(task: str, database: DatabaseDep) -> DatasetOut:
+    """The dataset version that a run of the task would use now; rows that a domain generates are made at the first call."""
+    async with transaction(database) as session:
+        found = await tasks.find_task(session, task)
+    data = await tasks.dataset_of(database, found)
+    async with transaction(database) as session:
+        return DatasetOut.of(await find_dataset(session, data.id))
 
 
 @router.post("/benchmarks/{task}/runs", status_code=status.HTTP_202_ACCEPTED)
@@ -72,14 +128,11 @@ async def start_run(
     response: Response,
 ) -> RunOut:
     """Compares models on a task; a worker does it. The models' versions and digests are fixed now."""
-    async with transaction(database) as session:
-        found = await tasks.find_task(session, task)
-    arms = [*_baselines(body), *_models(body, catalog, engines)]
-    dataset = await tasks.dataset_of(database, found)
-    runner.check_splits(dataset.counts, dataset.name)
+    known, dataset, models = await _asked(task, body, database, catalog, engines)
+    config = _config(body, known, dataset, [*_baselines(body), *models])
     # Committed before it is queued: a worker may look for the run at once.
     async with transaction(database) as session:
-        run = await store.create_run(session, found.name, dataset.id, _config(body, found, dataset, arms))
+        run = await store.create_run(session, known.task.name, dataset.id, config)
     await jobs.enqueue(BENCHMARK_WORKFLOW, BENCHMARK_QUEUE, run.id)
     response.headers["Location"] = f"/v1/runs/{run.id}"
     return RunOut.of(run)
@@ -88,14 +141,10 @@ async def start_run(
 @router.post("/benchmarks/{task}/runs/estimate")
 async def estimate_run(task: str, body: RunIn, database: DatabaseDep, serving: ServingDep) -> RunEstimateOut:
     """Calls, tokens, time and money of a run, from a few cases that each model really answers. Starts nothing."""
-    async with transaction(database) as session:
-        found = await tasks.find_task(session, task)
-    arms = _models(body, serving.catalog, serving.engines)
-    dataset = await tasks.dataset_of(database, found)
-    runner.check_splits(dataset.counts, dataset.name)
+    known, dataset, models = await _asked(task, body, database, serving.catalog, serving.engines)
     async with transaction(database) as session:
         rows = await store.rows(session, dataset.id)
-    return await estimate(_config(body, found, dataset, arms), found.name, arms, rows, serving)
+    return await estimate(_config(body, known, dataset, models), known.reference, models, rows, serving)
 
 
 @router.get("/runs")
@@ -182,11 +231,24 @@ async def cancel_run(run: Annotated[Run, Depends(_existing_run)], session: Sessi
     return RunOut.of(run)
 
 
+async def _asked(
+    name: str, body: RunIn, database: Database, catalog: Catalog, engines: Engines
+) -> tuple[tasks.Known, store.Data, list[Arm]]:
+    """What a run is about: the task, the version of its data, and an arm for each way that a model is asked."""
+    async with transaction(database) as session:
+        known = await tasks.find(session, name)
+    require_runnable(known.task)
+    models = _models(body, catalog, engines, few_shot=body.few_shot and known.task.most_examples > 0)
+    dataset = await tasks.dataset_of(database, known.task)
+    runner.check_splits(dataset.counts, dataset.name)
+    return known, dataset, models
+
+
 def _baselines(body: RunIn) -> list[Arm]:
     return [Arm(name=runner.BASELINES[name]().name, kind="baseline", model=name) for name in body.baselines]
 
 
-def _models(body: RunIn, catalog: Catalog, engines: Engines) -> list[Arm]:
+def _models(body: RunIn, catalog: Catalog, engines: Engines, *, few_shot: bool) -> list[Arm]:
     """Raises UnknownModel, Conflict for one version under two names, or Unavailable for an engine that is switched off."""
     arms: list[Arm] = []
     for name in body.models:
@@ -206,19 +268,23 @@ def _models(body: RunIn, catalog: Catalog, engines: Engines) -> list[Arm]:
             scores=engines.of(version).capabilities(version).score,
         )
         arms.append(zero_shot)
-        if body.few_shot and version.card.kind == "general":
+        if few_shot and version.card.kind == "general":
             arms.append(runner.few_shot_arm(zero_shot))
     return arms
 
 
-def _config(body: RunIn, task: Task, dataset: store.Data, arms: list[Arm]) -> dict[str, Any]:
+def _config(body: RunIn, known: tasks.Known, dataset: store.Data, arms: list[Arm]) -> dict[str, Any]:
+    task = known.task
     return {
         **body.model_dump(mode="json"),
         "repeats": task.repeats if body.repeats is None else body.repeats,
         "rewordings": task.rewordings if body.rewordings is None else body.rewordings,
-        "most_examples": task.few_shot,
-        "labels": list(dataset.labels if task.source is None else task.labels),
-        "task_sha256": task_sha256(task),
+        "task": {"reference": known.reference, "sha256": task.digest, "definition": task.model_dump(mode="json")},
+        "most_examples": task.most_examples,
+        "examples": task.examples.model_dump(mode="json"),
+        "slices": list(task.slices),
+        "cluster": task.cluster,
+        "labels": list(dataset.labels if known.origin == "dataset" else task.labels),
         "dataset": {"name": dataset.name, "version": dataset.version, "sha256": dataset.sha256},
         "arms": runner.as_config(arms),
     }

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from app.benchmarks.tasks import Task
+from app.benchmarks.definition import Task
+from app.benchmarks.tasks import Known, Origin
 from app.database.tables import Prediction, Run
 
 BaselineName = Literal["majority", "tfidf-logistic"]
@@ -63,36 +64,28 @@ class RunIn(BaseModel):
         return names
 
 
-class TaskOut(BaseModel):
-    """A benchmark task."""
+class TaskOut(Task):
+    """A benchmark task, and where it is from."""
 
-    name: str
-    title: str
-    dataset: str
-    instruction: str
-    labels: list[str]
-    metrics: list[str]
-    repeats: int
-    rewordings: int
-    built_in: bool
+    origin: Origin
+    built_in: bool = Field(description="ships with Versus")
+    version: int | None = Field(description="of a user's task: name@version names it for ever; null for the others")
+    sha256: str = Field(description="over the definition")
 
     @classmethod
-    def of(cls, task: Task) -> Self:
+    def of(cls, known: Known) -> Self:
+        task = known.task
         return cls(
-            name=task.name,
-            title=task.title,
-            dataset=task.dataset,
-            instruction=task.instruction,
-            labels=list(task.labels),
-            metrics=list(task.metrics),
-            repeats=task.repeats,
-            rewordings=task.rewordings,
-            built_in=task.source is not None,
+            **dict(task),
+            origin=known.origin,
+            built_in=known.origin == "built-in",
+            version=known.version,
+            sha256=task.digest,
         )
 
 
 class TaskListOut(BaseModel):
-    """All tasks: the built-in ones first."""
+    """All tasks: the built-in ones, then users', then datasets by themselves."""
 
     data: list[TaskOut]
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database.base import new_id, now
-from app.database.tables import Dataset, DatasetRow, Prediction, Run
+from app.database.tables import BenchmarkTask, Dataset, DatasetRow, Prediction, Run
 from app.errors import InvalidRequest, NotFound
 
 UNFINISHED = ("queued", "running")
@@ -73,6 +73,76 @@ async def texts(session: AsyncSession, dataset_id: str, positions: Sequence[int]
         DatasetRow.dataset_id == dataset_id, DatasetRow.position.in_(positions)
     )
     return {row.position: row.text for row in await session.execute(query)}
+
+
+async def train_rows(session: AsyncSession, dataset_id: str, positions: Sequence[int]) -> set[int]:
+    """Those of the positions that are rows for training."""
+    query = select(DatasetRow.position).where(DatasetRow.dataset_id == dataset_id, DatasetRow.split == "train")
+    return set(await session.scalars(query.where(DatasetRow.position.in_(positions)))) if positions else set()
+
+
+async def kept_columns(session: AsyncSession, dataset_id: str, split: str) -> dict[int, dict[str, str]]:
+    """Position of each row of a split -> its kept columns; nothing for a dataset that keeps none."""
+    query = select(DatasetRow.position, DatasetRow.columns).where(DatasetRow.dataset_id == dataset_id)
+    found = await session.execute(query.where(DatasetRow.split == split, DatasetRow.columns.is_not(None)))
+    return dict(found.tuples().all())
+
+
+# ---- Tasks that users define
+
+
+async def find_task(session: AsyncSession, name: str, version: int | None = None) -> BenchmarkTask | None:
+    """The newest version of `name` that is not removed, or the version told, removed or not."""
+    query = select(BenchmarkTask).where(BenchmarkTask.name == name)
+    if version is None:
+        query = query.where(BenchmarkTask.removed_at.is_(None)).order_by(BenchmarkTask.version.desc()).limit(1)
+    else:
+        query = query.where(BenchmarkTask.version == version)
+    found: BenchmarkTask | None = await session.scalar(query)
+    return found
+
+
+async def newest_tasks(session: AsyncSession) -> list[BenchmarkTask]:
+    """The newest version of each name that is not removed, by name."""
+    there = BenchmarkTask.removed_at.is_(None)
+    newest = select(BenchmarkTask.name, func.max(BenchmarkTask.version)).where(there).group_by(BenchmarkTask.name)
+    key = tuple_(BenchmarkTask.name, BenchmarkTask.version)
+    return list(await session.scalars(select(BenchmarkTask).where(key.in_(newest)).order_by(BenchmarkTask.name)))
+
+
+async def add_task(session: AsyncSession, name: str, sha256: str, definition: Mapping[str, Any]) -> tuple[BenchmarkTask, bool]:
+    """The next version of `name`, and whether it was made now: not where the newest one says the same."""
+    if session.get_bind().dialect.name == "postgresql":
+        # Two definitions of one name wait for each other; SQLite has one writer at a time anyway.
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"task {name}", 0))))
+    known = await find_task(session, name)
+    if known is not None and known.sha256 == sha256:
+        return known, False
+    newest = await session.scalar(select(func.max(BenchmarkTask.version)).where(BenchmarkTask.name == name))
+    task = BenchmarkTask(
+        id=new_id("task"),
+        created_at=now(),
+        removed_at=None,
+        name=name,
+        version=(newest or 0) + 1,
+        sha256=sha256,
+        definition=dict(definition),
+    )
+    session.add(task)
+    await session.flush()
+    return task, True
+
+
+async def remove_task(session: AsyncSession, name: str) -> None:
+    """All versions; their definitions stay for the runs that used them, and their numbers are not given again."""
+    there = (BenchmarkTask.name == name, BenchmarkTask.removed_at.is_(None))
+    await session.execute(update(BenchmarkTask).where(*there).values(removed_at=now()))
+
+
+async def unfinished_runs(session: AsyncSession, task: str) -> list[str]:
+    """Ids of runs of the task that are queued or running, oldest first."""
+    query = select(Run.id).where(Run.task == task, Run.status.in_(UNFINISHED)).order_by(Run.id)
+    return list(await session.scalars(query))
 
 
 # ---- Runs

@@ -10,7 +10,8 @@ from app.benchmarks import results, runner, store
 from app.benchmarks.bench import Bench, open_bench
 from app.benchmarks.client import Refused, ServiceClient
 from app.benchmarks.consistency import REWORDINGS
-from app.benchmarks.runner import Chunk, Style
+from app.benchmarks.examples import told
+from app.benchmarks.runner import Case, Chunk, Style
 from app.benchmarks.summary import build_summary
 from app.database.session import DatabaseError, transaction
 from app.errors import Conflict, DeadlineExceeded, UpstreamFailed, VersusError
@@ -99,7 +100,7 @@ async def _run(bench: Bench) -> None:
 
     # 4. The table and the verdict.
     notes = {
-        name: results.style_note(style, len(styles[name]), len(validation), config["seed"])
+        name: results.style_note(style, len(styles[name]), len(validation), told(config))
         for name, style in asked.items()
         if len(styles.get(name, [])) > 1 or style.how == "generate"
     }
@@ -136,11 +137,15 @@ async def fitting_examples(run_id: str, arm: str) -> int:
     try:
         return await _fitting(_open[run_id], arm)
     except (Refused, DeadlineExceeded):
-        return min(runner.SHOTS[0], len(_open[run_id].examples[arm]))
+        return len(_longest(_open[run_id], arm)[: runner.SHOTS[0]])
+
+
+def _longest(bench: Bench, arm: str) -> Sequence[Case]:
+    return bench.examples[arm].longest(bench.config["most_examples"])
 
 
 async def _fitting(bench: Bench, arm: str) -> int:
-    model, examples = bench.models[arm], bench.examples[arm]
+    model, examples = bench.models[arm], _longest(bench, arm)
     repeated = bench.test[: bench.config["consistency_cases"]]
     reworded = [reword(case.text, bench.config["seed"]) for case in repeated for reword in REWORDINGS.values()]
     texts = [
@@ -191,6 +196,9 @@ async def summarise(
     """The table and the verdict from everything that is stored, also from before an interruption."""
     bench = _open[run_id]
     seed, concurrency = bench.config["seed"], bench.config["concurrency"]
+    async with transaction(current().database) as session:
+        run = await store.find_run(session, run_id)
+        columns = await store.kept_columns(session, str(run.dataset_id), "test")
     arms = []
     for name, measured in throughput.items():
         arm = bench.arms[name]
@@ -207,6 +215,9 @@ async def summarise(
                 validated=validated.get(name),
                 notes=[notes[name]] if name in notes else [],
                 baseline=fitted.baseline if fitted else None,
+                columns=columns,
+                slices=bench.config.get("slices", ()),
+                cluster=bench.config.get("cluster"),
             )
         )
     models = [one for one in arms if one.kind != "baseline"]

@@ -24,6 +24,7 @@ from app.cli import (
     report,
     scorecard,
     serve,
+    tasks,
     train,
     verdict,
     versions,
@@ -47,6 +48,7 @@ for command in (versions.promote, versions.rollback, versions.alias, versions.al
     models.app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.add_typer(tasks.app, name="tasks")
 app.command()(train.train)
 app.command("learning-curve")(learning_curve.learning_curve)
 app.command()(methods.methods)

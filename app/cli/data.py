@@ -43,6 +43,9 @@ def add(
     fractions: Annotated[str, typer.Option(help="Shares of train, validation and test.")] = "0.7,0.1,0.2",
     top: Annotated[int | None, typer.Option(help="Keep the rows of so many most frequent labels.")] = None,
     name: Annotated[str | None, typer.Option(help="By default the file's; a name that exists gets a new version.")] = None,
+    keep: Annotated[
+        str | None, typer.Option(help="Columns to keep beside each row, separated by commas: a benchmark's slices, clusters.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of a split at random or by group.")] = 0,
     delimiter: Annotated[str | None, typer.Option(help="Of a CSV file, where it is not the comma: ; | or tab.")] = None,
     clean: Annotated[bool, typer.Option(help="Take off what nobody sees in texts; labels are never changed.")] = True,
@@ -69,6 +72,8 @@ def add(
 
       versus data add train.csv --test test.csv --name banking
 
+      versus data add tickets.csv --text body --label queue --keep channel,customer
+
       versus data add visits.parquet --text dialogue --answer summary --drop near
     """
     from pydantic import ValidationError
@@ -81,7 +86,7 @@ def add(
 
     given: dict[str, Any] = {"name": name, "text": text, "label": label, "answer": answer, "fields": fields, "kind": kind}
     given |= {"split": split, "split_by": split_by, "fractions": fractions, "top": top, "seed": seed, "delimiter": delimiter}
-    given |= {"clean": clean, "drop": drop, "similarity": similarity}
+    given |= {"clean": clean, "drop": drop, "similarity": similarity, "keep": keep}
     files: dict[Split, Path | None] = {"train": file, "validation": validation, "test": test}
     try:
         if validation is not None and test is None:
@@ -166,7 +171,7 @@ def show(
     async def read(session: "Session") -> "tuple[DatasetOut, list[DatasetRowOut]]":
         found = await store.find_dataset(session, dataset)
         first = await store.dataset_rows(session, found.id, limit=rows) if rows else []
-        shown = [DatasetRowOut.of(found.kind, row.position, row.split, row.text, row.label) for row in first]
+        shown = [DatasetRowOut.of(found.kind, row.position, row) for row in first]
         return DatasetOut.of(found), shown
 
     found, first = in_database(read)
@@ -188,9 +193,9 @@ def export(
 ) -> None:
     """Write a dataset to a file, each row with its split.
 
-    JSON Lines, added again under the same name with --split-by split, are the same version; what was added with --no-clean or
-    --drop none needs that again. In CSV an apostrophe stands before a text that a spreadsheet would compute. A file that
-    exists is replaced.
+    JSON Lines, added again under the same name with --split-by split, are the same version; what was added with --keep,
+    --no-clean or --drop none needs that again. In CSV an apostrophe stands before a text that a spreadsheet would compute. A
+    file that exists is replaced.
 
     Examples:
 

@@ -52,11 +52,13 @@ def print_rows(rows: Sequence[DatasetRowOut]) -> None:
     if not rows:
         return
     name = next((name for name in ("label", "answer", "fields") if getattr(rows[0], name) is not None), None)
-    table = Table("row", "split", "text", *([name] if name else []))
+    kept = list(rows[0].columns or {})
+    table = Table("row", "split", "text", *([name] if name else []), *kept)
     for row in rows:
         beside = getattr(row, name) if name else None
         shown = beside if isinstance(beside, str) else json.dumps(beside, ensure_ascii=False)
-        add_row(table, str(row.position), row.split, _short(row.text), *([_short(shown)] if name else []))
+        cells = [*([_short(shown)] if name else []), *((row.columns or {}).get(column, "") for column in kept)]
+        add_row(table, str(row.position), row.split, _short(row.text), *cells)
     print_table(table, Console())
 
 

@@ -67,7 +67,7 @@ def write(dataset: str, out: Path, form: "Format", split: str | None) -> dict[st
         beside = out.with_name(f".{out.name}.part")
         try:
             with beside.open("w", encoding="utf-8", newline="") as file:
-                async for part in lines(found.kind, store.all_rows(database, found.id, split), form):
+                async for part in lines(found.kind, found.columns or [], store.all_rows(database, found.id, split), form):
                     file.write(part)
             beside.replace(out)
         finally:

@@ -105,6 +105,7 @@ class Dataset(Base):
     text_column: Mapped[str] = mapped_column(String(200))
     label_column: Mapped[str] = mapped_column(String(200))  # of what belongs to the text; empty where nothing does
     split: Mapped[dict[str, Any]]  # strategy, column, fractions, seed
+    columns: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))  # kept beside text and target
     labels: Mapped[list[Any]]  # most frequent in training first
     counts: Mapped[dict[str, Any]]  # split -> label -> rows
     notes: Mapped[list[Any]]  # what was dropped or changed on the way in, as sentences
@@ -122,6 +123,7 @@ class DatasetRow(Base):
     split: Mapped[str] = mapped_column(String(16))  # train, validation, test
     text: Mapped[str] = mapped_column(Text)
     label: Mapped[str] = mapped_column(Text)  # by kind: the label, the fields as JSON, the answer, or nothing
+    columns: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # kept column -> its cell
     __table_args__ = (Index("ix_dataset_row_dataset_id_split", "dataset_id", "split"),)
 
 
@@ -140,6 +142,20 @@ class TrainingRun(Base):
     progress: Mapped[dict[str, Any]]
     model: Mapped[str | None] = mapped_column(String(200))  # name@version, when done
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class BenchmarkTask(Base):
+    """One version of a task that a user defined; it never changes."""
+
+    __tablename__ = "benchmark_task"
+    __table_args__ = (UniqueConstraint("name", "version"),)
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    removed_at: Mapped[datetime | None]  # kept for the runs that used it
+    name: Mapped[str] = mapped_column(String(200), index=True)
+    version: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))  # over the definition
+    definition: Mapped[dict[str, Any]]
 
 
 class Run(Base):

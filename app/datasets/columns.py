@@ -153,7 +153,7 @@ def _exported(
     table: Table, named: Mapping[Role, tuple[str, ...]], kind: Kind | None, not_these: Collection[str]
 ) -> Kind | None:
     """The kind of which this is an export, where the columns have exactly the names that an export gives them."""
-    names = sorted([*table.columns, *table.nested])
+    names = sorted(name for name in (*table.columns, *table.nested) if name == "split" or name not in not_these)
     for one in KINDS if kind is None else [kind]:
         roles = ROLES[one]
         if names == sorted(["split", *roles]) and not set(roles) & set(not_these):

@@ -16,14 +16,16 @@ MEDIA_TYPES: dict[Format, str] = {"jsonl": "application/jsonl", "csv": "text/csv
 FORMULA = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")
 
 
-async def lines(kind: str, chunks: AsyncIterator[Sequence[DatasetRow]], form: Format) -> AsyncIterator[str]:
-    """The file in parts; `kind` is the dataset's. Columns: split, text, and label, answer or fields.
+async def lines(
+    kind: str, kept: Sequence[str], chunks: AsyncIterator[Sequence[DatasetRow]], form: Format
+) -> AsyncIterator[str]:
+    """The file in parts; `kind` and `kept` are the dataset's. Columns: split, text, and label, answer or fields, then `kept`.
 
     In CSV, an apostrophe stands before a text that a spreadsheet would compute, and fields are JSON in their cell."""
     if form == "csv":
-        yield csv_line(["split", "text", *target(kind, "{}")])
+        yield csv_line(["split", "text", *target(kind, "{}"), *kept])
     async for rows in chunks:
-        records = [{"split": row.split, "text": row.text, **target(kind, row.label)} for row in rows]
+        records = [{"split": row.split, "text": row.text, **target(kind, row.label), **(row.columns or {})} for row in rows]
         if form == "jsonl":
             yield "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
         else:

@@ -43,6 +43,7 @@ class Ingested:
     label_column: str
     split: Mapping[str, Any]
     rows: Sequence[LabelledRow]
+    columns: Sequence[str]
     notes: Sequence[str]
     report: Mapping[str, Any]
 
@@ -67,12 +68,7 @@ def preview(uploads: Sequence[Upload], options: DatasetIn, settings: Settings) -
     except VersusError as error:
         problem = error.message
     first = (
-        [
-            DatasetRowOut.of(made.kind, position, row.split, row.text, row.label)
-            for position, row in enumerate(made.rows[:PREVIEW_ROWS])
-        ]
-        if made
-        else []
+        [DatasetRowOut.of(made.kind, position, row) for position, row in enumerate(made.rows[:PREVIEW_ROWS])] if made else []
     )
     return PreviewOut.model_validate(
         {"source": _source(uploads), "columns": seen, "problem": problem, "dataset": made and _content(made), "rows": first}
@@ -135,6 +131,7 @@ def _ingest(
         label_column=",".join(columns.target),
         split=split,
         rows=labelled,
+        columns=options.kept,
         notes=notes,
         report=report.model_dump(),
     )
@@ -167,7 +164,9 @@ def _all_named(options: DatasetIn) -> bool:
 def _choose(table: Table, seen: Sequence[looks.Looks], options: DatasetIn, *, trust: bool) -> Columns:
     if options.split_by is not None:
         require(table, options.split_by, "split_by")
-    not_these = [] if options.split_by is None else [options.split_by]
+    for column in options.kept:
+        require(table, column, "keep")
+    not_these = [*options.kept, *([] if options.split_by is None else [options.split_by])]
     columns = choose_columns(table, seen, named=_named(options), kind=options.kind, not_these=not_these)
     if columns.unclear is not None and not trust:
         raise columns.unclear
@@ -176,7 +175,7 @@ def _choose(table: Table, seen: Sequence[looks.Looks], options: DatasetIn, *, tr
 
 def _content(made: Ingested) -> ContentOut:
     labels, counts = count_labels(made.kind, made.rows)
-    plain = {name: getattr(made, name) for name in ("name", "kind", "source", "text_column", "split", "notes")}
+    plain = {name: getattr(made, name) for name in ("name", "kind", "source", "text_column", "split", "columns", "notes")}
     return ContentOut(
         **plain,
         label_column=made.label_column or None,

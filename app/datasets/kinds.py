@@ -28,6 +28,10 @@ ROLES: dict[Kind, tuple[Role, ...]] = {
 }
 
 
+# What an export calls its columns, whatever they were called in the file that was uploaded.
+EXPORTED = ("split", "text", "label", "answer", "fields")
+
+
 def target(kind: str, stored: str) -> dict[str, Any]:
     """What a row has beside its text, under the name of its kind; `stored` is the row's one column for it."""
     match kind:

@@ -128,7 +128,7 @@ async def get_dataset_rows(dataset: str, page: Annotated[RowsPageIn, Query()], s
     """Rows in the order of the file, of one split or of all."""
     found = await store.find_dataset(session, dataset)
     rows, next_cursor = await store.page_rows(session, found.id, split=page.split, cursor=page.cursor, limit=page.limit)
-    data = [DatasetRowOut.of(found.kind, row.position, row.split, row.text, row.label) for row in rows]
+    data = [DatasetRowOut.of(found.kind, row.position, row) for row in rows]
     return DatasetRowListOut(data=data, next_cursor=next_cursor)
 
 
@@ -137,8 +137,9 @@ async def export_dataset(
     dataset: str, session: SessionDep, database: DatabaseDep, format: export.Format = "jsonl", split: Split | None = None
 ) -> StreamingResponse:
     """All rows, or those of one split, with the split of each: as JSON Lines, which uploaded again under the same name with
-    `split_by=split` (and `clean`, `drop` as the first time) make the same version, or as CSV, in which no cell is a formula."""
+    `split_by=split` (and `keep`, `clean`, `drop` as the first time) make the same version, or as CSV, in which no cell is a
+    formula."""
     found = await store.find_dataset(session, dataset)
-    content = export.lines(found.kind, store.all_rows(database, found.id, split), format)
+    content = export.lines(found.kind, found.columns or [], store.all_rows(database, found.id, split), format)
     headers = {"Content-Disposition": f'attachment; filename="{found.name}-{found.version}.{format}"'}
     return StreamingResponse(content, media_type=export.MEDIA_TYPES[format], headers=headers)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from app.errors import TooLarge, Unprocessable
 MAX_TEXT_CHARS = 20_000
 MAX_DOCUMENT_CHARS = 200_000  # of a text alone
 MAX_LABEL_CHARS = 200
+MAX_KEPT_CHARS = 1_000  # of a cell of a column that is kept beside them
 MAX_NESTED = 64  # levels of objects and lists in fields
 _LABEL_HINT = "is this the column of texts? Name the label column with label=..."
 _MISSING: dict[Kind, str] = {"classification": "label", "extraction": "fields", "text_to_text": "answer", "text": "text"}
@@ -24,13 +25,15 @@ _MISSING: dict[Kind, str] = {"classification": "label", "extraction": "fields", 
 
 @dataclass(frozen=True)
 class Rows:
-    """Columns of equal length. `keys`: cells of the split_by column, or empty; `given`: the split of the row's file."""
+    """Columns of equal length. `keys`: cells of the split_by column, or empty; `given`: the split of the row's file; `kept`:
+    cells of the columns to keep, by column, or None where there are none."""
 
     lines: Sequence[int]
     texts: Sequence[str]
     targets: Sequence[str]
     keys: Sequence[str]
     given: Sequence[Split]
+    kept: Sequence[Mapping[str, str] | None]
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -75,9 +78,14 @@ def read_rows(
     for choice in columns.choices:
         for column in choice.columns:
             require(table, column, choice.role)
-    names = [columns.text, *columns.target, *([options.split_by] if options.split_by and split == "train" else [])]
+    for column in options.kept:
+        require(table, column, "keep")
+    names = [columns.text, *columns.target, *options.kept]
+    names += [options.split_by] if options.split_by and split == "train" else []
+    first_kept, first_key = 1 + len(columns.target), 1 + len(columns.target) + len(options.kept)
     target_of = _Targets(table, columns)
     lines, texts, targets, keys = list[int](), list[str](), list[str](), list[str]()
+    kept: list[Mapping[str, str] | None] = []
     without_text = without_target = 0
     shared: dict[str, str] = {}  # one object for each label and key, however many rows have it
     for count, (line, cells) in enumerate(table.records(names), 1):
@@ -92,7 +100,7 @@ def read_rows(
             continue
         longest = MAX_DOCUMENT_CHARS if columns.kind == "text" else MAX_TEXT_CHARS
         check_cell(table.name, line, columns.text, raw, longest, "cut it into several rows or shorten it")
-        target = target_of(line, cells[1 : 1 + len(columns.target)])
+        target = target_of(line, cells[1:first_kept])
         if target is None:
             without_target += 1
             continue
@@ -103,8 +111,12 @@ def read_rows(
         lines.append(line)
         texts.append(text)
         targets.append(shared.setdefault(target, target))
-        key = cells[-1].strip() if len(names) > 1 + len(columns.target) else ""
+        key = cells[first_key].strip() if len(names) > first_key else ""
         keys.append(shared.setdefault(key, key))
+        beside = dict(zip(options.kept, map(str.strip, cells[first_kept:first_key]), strict=True))
+        for column, cell in beside.items():
+            check_cell(table.name, line, column, cell, MAX_KEPT_CHARS, "shorten it, or leave the column out of keep")
+        kept.append({column: shared.setdefault(cell, cell) for column, cell in beside.items()} or None)
     missing = _MISSING[columns.kind]
     if without_text or without_target:
         besides = "" if columns.kind == "text" else f", {without_target:,} without {missing}"
@@ -113,7 +125,7 @@ def read_rows(
         besides = f" and a {missing} in {', '.join(map(repr, columns.target))}" if columns.target else ""
         both = "both " if columns.target else ""
         raise Unprocessable(f"No row of {table.name} has {both}a text in {columns.text!r}{besides}.")
-    return Rows(lines, texts, targets, keys, [split] * len(texts))
+    return Rows(lines, texts, targets, keys, [split] * len(texts), kept)
 
 
 def check_cell(name: str, line: int, column: str, cell: str, most: int, hint: str) -> None:

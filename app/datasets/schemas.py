@@ -3,15 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.catalog.cards import Name
-from app.database.tables import Dataset
-from app.datasets.kinds import Kind, Role, target
+from app.database.tables import Dataset, DatasetRow
+from app.datasets.kinds import EXPORTED, Kind, Role, target
 from app.datasets.looks import Looks
-from app.datasets.splits import Split, Strategy
+from app.datasets.splits import LabelledRow, Split, Strategy
 
 Column = Annotated[str, Field(max_length=200)]
+MAX_KEPT = 20  # columns kept beside text and target
 Drop = Literal["none", "exact", "near"]
 
 
@@ -45,8 +46,34 @@ class DatasetIn(BaseModel):
         0.8, ge=0.5, le=1, description="Jaccard similarity of 5-character pieces from which texts are nearly the same"
     )
     top: int | None = Field(None, ge=2, le=1000, description="keep the rows of so many most frequent labels")
+    keep: Annotated[str, Field(max_length=4000)] | None = Field(
+        None,
+        description=f"columns, separated by commas and at most {MAX_KEPT}, kept as text beside each row: a benchmark's slices "
+        "and clusters",
+    )
     seed: int = Field(0, ge=0, lt=2**53, description="of a split at random or by group")
     delimiter: Literal[",", ";", "|", "tab"] | None = Field(None, description="of a CSV file, where it is not the comma")
+
+    @field_validator("keep")
+    @classmethod
+    def _columns_of_their_own(cls, keep: str | None) -> str | None:
+        names = _listed(keep)
+        if len(names) > MAX_KEPT:
+            raise ValueError(f"names {len(names)} columns, and at most {MAX_KEPT} are kept; name fewer")
+        if len(set(names)) < len(names):
+            raise ValueError("names a column twice; name each once")
+        if taken := [name for name in names if name in EXPORTED]:
+            raise ValueError(f"{taken[0]!r} is what an export calls a column of its own; rename the column in the file")
+        return keep
+
+    @property
+    def kept(self) -> list[str]:
+        """The columns that `keep` names."""
+        return _listed(self.keep)
+
+
+def _listed(names: str | None) -> list[str]:
+    return [name.strip() for name in (names or "").split(",") if name.strip()]
 
 
 class ChoiceOut(BaseModel):
@@ -145,10 +172,14 @@ class ContentOut(BaseModel):
     split: dict[str, Any] = Field(description="strategy, column, fractions, seed")
     rows: int
     sizes: dict[str, int] = Field(description="split -> rows")
+    columns: list[str] = Field(description="kept beside text and target, as text")
     labels: list[str] = Field(description="classification: most frequent in training first")
     counts: dict[str, dict[str, int]] = Field(description="classification: split -> label -> rows")
     notes: list[str] = Field(description="what was assumed, dropped or found on the way in")
     report: ReportOut | None = Field(description="none for generated data and what was uploaded to an older Versus")
+
+
+_WORKED_OUT = ("label_column", "columns", "sizes", "report")
 
 
 class DatasetOut(ContentOut):
@@ -157,12 +188,13 @@ class DatasetOut(ContentOut):
     id: str
     created_at: datetime
     version: int
-    sha256: str = Field(description="over name, rows and their splits")
+    sha256: str = Field(description="over name, rows, their splits and kept columns")
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
         return cls(
-            **{name: getattr(dataset, name) for name in cls.model_fields if name not in ("label_column", "sizes", "report")},
+            **{name: getattr(dataset, name) for name in cls.model_fields if name not in _WORKED_OUT},
+            columns=dataset.columns or [],
             sizes=dataset.sizes or {split: sum(labels.values()) for split, labels in dataset.counts.items()},
             label_column=dataset.label_column or None,
             report=ReportOut.model_validate(dataset.report) if dataset.report else None,
@@ -187,10 +219,13 @@ class DatasetRowOut(BaseModel):
     label: str | None = Field(None, description="classification")
     answer: str | None = Field(None, description="text_to_text")
     fields: dict[str, Any] | None = Field(None, description="extraction")
+    columns: dict[str, str] | None = Field(None, description="kept beside them, where there are any")
 
     @classmethod
-    def of(cls, kind: str, position: int, split: str, text: str, stored: str) -> Self:
-        return cls.model_validate({"position": position, "split": split, "text": text, **target(kind, stored)})
+    def of(cls, kind: str, position: int, row: LabelledRow | DatasetRow) -> Self:
+        """`row.label` is what is stored for the kind."""
+        known = {"position": position, "split": row.split, "text": row.text, "columns": row.columns}
+        return cls.model_validate({**known, **target(kind, row.label)})
 
 
 class DatasetRowListOut(BaseModel):

@@ -26,7 +26,7 @@ def share_out(
         made = _by_time(rows, options, fractions, notes)
     else:
         made = _by_group(rows, options, fractions, notes)
-    labelled = [LabelledRow(*row) for row in zip(made, rows.texts, rows.targets, strict=True)]
+    labelled = [LabelledRow(*row) for row in zip(made, rows.texts, rows.targets, rows.kept, strict=True)]
     split = {
         "strategy": strategy,
         "column": options.split_by,

@@ -27,11 +27,13 @@ DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m
 
 
 class LabelledRow(NamedTuple):
-    """One text in its split; `label` is what belongs to it: the label, the fields as JSON, the answer, or nothing."""
+    """One text in its split; `label` is what belongs to it: the label, the fields as JSON, the answer, or nothing. `columns`:
+    cells of other columns that were kept, by column."""
 
     split: Split
     text: str
     label: str
+    columns: Mapping[str, str] | None = None
 
 
 Fractions = Mapping[Split, float]

@@ -31,6 +31,7 @@ class Content(TypedDict):
     rows: Sequence[LabelledRow]
     notes: Sequence[str]  # what was assumed, dropped or found, as sentences
     kind: NotRequired[Kind]  # classification, unless told
+    columns: NotRequired[Sequence[str]]  # kept beside text and target
     report: NotRequired[Mapping[str, Any]]  # a ReportOut, as JSON
 
 
@@ -65,6 +66,7 @@ async def add_dataset(session: AsyncSession, **content: Unpack[Content]) -> tupl
         labels=labels,
         counts=counts,
         sizes=count_sizes(rows),
+        columns=list(content.get("columns", ())) or None,
         notes=list(content["notes"]),
         report=dict(content["report"]) if "report" in content else None,
         rows=len(rows),
@@ -73,7 +75,7 @@ async def add_dataset(session: AsyncSession, **content: Unpack[Content]) -> tupl
     await session.flush()
     for start in range(0, len(rows), _CHUNK):
         values = [
-            {"dataset_id": dataset.id, "position": position, "split": row.split, "text": row.text, "label": row.label}
+            {"dataset_id": dataset.id, "position": position, **row._asdict()}
             for position, row in enumerate(rows[start : start + _CHUNK], start)
         ]
         await session.execute(insert(DatasetRow), values)
@@ -147,6 +149,7 @@ async def _rows(session: AsyncSession, dataset_id: str, split: str | None, after
 def _hash(name: str, kind: Kind, rows: Sequence[LabelledRow]) -> str:
     # A classification is hashed as before there were other kinds, so that the same upload is still the same version.
     digest = hashlib.sha256(json.dumps(name if kind == "classification" else [name, kind]).encode())
+    # Kept columns are part of a version where there are some, so that rows without any are hashed as ever.
     for row in rows:
-        digest.update(json.dumps(row).encode())
+        digest.update(json.dumps(row if row.columns else row[:3], sort_keys=True).encode())
     return digest.hexdigest()

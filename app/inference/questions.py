@@ -6,6 +6,7 @@ from dataclasses import replace
 from app.catalog.cards import TrainedTask
 from app.catalog.catalog import ModelVersion
 from app.catalog.prompts import DEFAULT_INSTRUCTION, classification_prompt, trained_prompt
+from app.catalog.templates import PromptTemplate
 from app.errors import InvalidRequest, NotFound, Unprocessable
 from app.inference.labels import Question
 from app.inference.limits import check_labels
@@ -21,7 +22,8 @@ async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) 
     that was trained without them: InvalidRequest. Raises NotFound for an unknown task, InvalidRequest for one that was
     trained without labels.
     """
-    trained = model.card.task(body.task) if body.task else None
+    # A user's task may be named with its version; what a model was trained for has none.
+    trained = model.card.task(body.task.partition("@")[0]) if body.task else None
     if trained is not None:
         require_kind(model, trained, "classification")
         for name, given in (("examples", body.examples), ("instruction", body.instruction)):
@@ -33,7 +35,7 @@ async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) 
                 )
         question = trained_question(trained, _checked(_chosen(body.labels, trained.labels, trained.name), body, serving))
         return question if body.temperature_scaling else replace(question, temperature=1.0)
-    instruction = body.instruction
+    instruction, template = body.instruction, None
     labels = tuple(body.labels or ())
     if body.task is not None:
         known = await serving.tasks.prompt_for(body.task)
@@ -43,11 +45,23 @@ async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) 
                 "GET /v1/benchmarks lists all; or give labels.",
                 param="task",
             )
-        instruction = instruction or known.instruction
+        if not known.labels:
+            raise InvalidRequest(
+                f"The task {known.name!r} is of the kind {known.kind} and has no labels to choose from; ask "
+                f"{'/v1/extract' if known.kind == 'extraction' else '/v1/chat/completions'}, or give labels without a task.",
+                param="task",
+            )
+        instruction, template = instruction or known.instruction, known.template
+        for name, given in (("examples", body.examples), ("instruction", body.instruction)):
+            if given and template is not None and name not in template.names:
+                raise InvalidRequest(
+                    f"The prompt of the task {known.name!r} shows no {name}; leave {name} out, or give labels without a task.",
+                    param=name,
+                )
         labels = _chosen(body.labels, known.labels, known.name)
     labels = _checked(labels, body, serving)
     examples = [(example.text, example.label) for example in body.examples]
-    return open_question(labels, instruction or DEFAULT_INSTRUCTION, examples)
+    return open_question(labels, instruction or DEFAULT_INSTRUCTION, examples, template)
 
 
 def trained_question(task: TrainedTask, labels: tuple[str, ...]) -> Question:
@@ -55,8 +69,19 @@ def trained_question(task: TrainedTask, labels: tuple[str, ...]) -> Question:
     return Question(labels, tuple(map(task.answer, labels)), lambda text: trained_prompt(text, task), task.temperature)
 
 
-def open_question(labels: tuple[str, ...], instruction: str, examples: Sequence[tuple[str, str]] = ()) -> Question:
+def open_question(
+    labels: tuple[str, ...],
+    instruction: str,
+    examples: Sequence[tuple[str, str]] = (),
+    template: PromptTemplate | None = None,
+) -> Question:
     """For every other model; `examples` are (text, label)."""
+    if template is not None:
+        return Question(
+            labels,
+            labels,
+            lambda text: template.render(text, instruction=instruction, labels=labels, examples=examples),
+        )
     return Question(
         labels, labels, lambda text: classification_prompt(text, labels, instruction=instruction, examples=examples)
     )

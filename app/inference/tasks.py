@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.catalog.templates import PromptTemplate
+
 
 @dataclass(frozen=True)
 class TaskPrompt:
-    """How a task is put to a model that was not trained for it."""
+    """How a task is put to a model that was not trained for it; with a template of its own, that is all the model is told."""
 
     name: str
     instruction: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...]  # none: the answer is no label
+    kind: str = "classification"
+    fields: tuple[str, ...] = ()
+    template: PromptTemplate | None = None
 
 
 class Tasks(Protocol):

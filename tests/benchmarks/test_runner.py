@@ -168,7 +168,7 @@ def error(code: str) -> dict[str, Any]:
 async def rows_of(answers: list[Any]) -> list[dict[str, Any]]:
     async with service(answers) as client:
         arm = ModelArm(ARM, client, "claims-desk", LABELS, seed=0)
-        return await arm.answer(cases(2), Chunk("plain", "base", (0, 1), 2), [])
+        return await arm.answer(cases(2), Chunk("plain", "base", (0, 1), 2), lambda _: [])
 
 
 def test_a_case_longer_than_the_context_is_a_wrong_answer_that_stays_in() -> None:
@@ -354,7 +354,7 @@ def test_requests_of_a_chunk_are_in_flight_together_but_never_more_than_asked() 
         client._http = httpx.AsyncClient(base_url="http://service", transport=httpx.MockTransport(handle))
         async with client:
             arm = ModelArm(ARM, client, "claims-desk", LABELS, seed=0)
-            rows = await arm.answer(cases(10), Chunk("plain", "base", tuple(range(10)), 3), [])
+            rows = await arm.answer(cases(10), Chunk("plain", "base", tuple(range(10)), 3), lambda _: [])
             assert [row["case_id"] for row in rows] == list(range(10))
             assert all(row["latency_ms"] >= 10 for row in rows)
 

@@ -1,12 +1,20 @@
 """The registry of built-in domains: rows by split, and the tasks that are made of them."""
 
+import json
+import re
 from collections import Counter
+from itertools import islice
 
 import pytest
 
 from app.benchmarks.tasks import built_in
+from app.domains.claims import claims
+from app.domains.claims_language import SPLITS
+from app.domains.claims_texts import OUTCOMES
 from app.domains.registry import DOMAINS, dataset_rows
 from app.errors import NotFound
+
+OTHERS = ("claims-fields", "claims-questions", "claims-summary", "claims-notes")
 
 
 def test_rows_come_split_by_split_as_many_as_were_asked_for() -> None:
@@ -25,13 +33,11 @@ def test_types_and_decisions_are_of_the_same_claims() -> None:
 
 
 def test_an_unknown_domain_is_refused_with_the_names_of_all() -> None:
-    with pytest.raises(
-        NotFound, match=r"no built-in domain named 'weather'\. Domains: claims-decision, claims-type, house-rules"
-    ):
+    with pytest.raises(NotFound, match=r"no built-in domain named 'weather'\. Domains: claims-decision, claims-fields"):
         dataset_rows("weather", 0, 1, 1, 1)
 
 
-@pytest.mark.parametrize("name", ["claims-type", "claims-decision"])
+@pytest.mark.parametrize("name", ["claims-type", "claims-decision", "house-rules"])
 def test_a_built_in_task_names_exactly_the_labels_of_its_domain(name: str) -> None:
     task = built_in()[name]
     assert task.source is not None
@@ -39,3 +45,25 @@ def test_a_built_in_task_names_exactly_the_labels_of_its_domain(name: str) -> No
     assert task.source.domain in DOMAINS
     counts = Counter(label for _, _, label in dataset_rows(task.source.domain, task.source.seed, 600, 300, 300))
     assert set(counts) == set(task.labels)
+
+
+def test_other_questions_are_about_the_same_claims_and_their_answers_are_true_of_the_facts() -> None:
+    for split in SPLITS:
+        told = list(islice(claims(0, split), 30))
+        rows = {name: [row[1:] for row in dataset_rows(name, 0, *(30 * (split == one) for one in SPLITS))] for name in OTHERS}
+        for claim, (note, stored), (asked, answer), (_, summary), (alone, nothing) in zip(told, *rows.values(), strict=True):
+            facts, text, question = claim.facts, *asked.split("\n\nQuestion: ")
+            assert note == text == alone == claim.text
+            amounts = {"amount": facts.amount, "deductible": facts.deductible, "limit": facts.limit}
+            assert (json.loads(stored), nothing) == ({"type": facts.type, **amounts}, "")
+            assert answer in {facts.type, str(facts.days_to_report), *(f"{amount:,}" for amount in amounts.values())}
+            assert ("deductible" in question) <= (answer == f"{facts.deductible:,}")
+            assert summary.startswith(f"{facts.type.capitalize()}, ${facts.amount:,} claimed;")
+            assert OUTCOMES[claim.outcome] in summary
+
+
+def test_the_money_that_a_note_is_asked_for_stands_in_it() -> None:
+    for claim in islice(claims(0, "test"), 200):
+        digits = re.sub(r"(\d),(\d)", r"\1\2", claim.text.lower())
+        for amount in (claim.facts.amount, claim.facts.deductible, claim.facts.limit):
+            assert str(amount) in digits or f"{amount / 1000:g}k" in digits, (amount, claim.text)

@@ -48,7 +48,7 @@ def answers(service: str, models: Path, name: str, condition: str, examples: lis
     async def ask() -> list[Row]:
         async with ServiceClient(service, patience_s=1) as client:
             model = ModelArm(arm, client, TASK.name, TASK.labels, seed=0)
-            return await model.answer(CASES, Chunk(name, condition, (0, 1, 2), 2), examples or [])
+            return await model.answer(CASES, Chunk(name, condition, (0, 1, 2), 2), lambda _: examples or [])
 
     return asyncio.run(ask())
 

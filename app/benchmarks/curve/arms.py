@@ -22,7 +22,6 @@ from app.benchmarks.runner import SCORINGS, SHOTS, Case, pick_examples
 from app.benchmarks.scorers import accuracy
 from app.catalog.catalog import ModelVersion
 from app.inference.labels import Question
-from app.inference.questions import open_question
 from app.inference.schemas import Scoring
 
 Kind = Literal["majority", "classical", "zero-shot", "few-shot", "custom"]
@@ -110,7 +109,7 @@ class ZeroShot:
         return self._study.order(seed)[: min(size, CHOICE)]
 
     def _asked(self) -> dict[str, Any]:
-        return {"arm": self.kind, "model": self._model.digest, "instruction": self._study.instruction}
+        return {"arm": self.kind, "model": self._model.digest, **self._study.wording}
 
     async def _ways(self, cases: Sequence[Case], tell: Tell) -> Ways:
         """From the cache where these cases were asked before."""
@@ -136,7 +135,7 @@ class ZeroShot:
 
     @property
     def _question(self) -> Question:
-        return open_question(self._study.labels, self._study.instruction)
+        return self._study.question()
 
     def _put(self, cases: Sequence[Case]) -> dict[str, Any]:
         """What the answers to these cases depend on."""
@@ -155,7 +154,7 @@ class FewShot:
 
     def identity(self, size: int, seed: int) -> dict[str, Any]:
         examples, choice = self._parts(size, seed)
-        asked = {"arm": self.kind, "model": self._model.digest, "instruction": self._study.instruction}
+        asked = {"arm": self.kind, "model": self._model.digest, **self._study.wording}
         return asked | {"examples": rows_digest(examples), "choice": rows_digest(choice)}
 
     async def answer(self, size: int, seed: int, work: Path, tell: Tell) -> tuple[Labels, dict[str, Any]]:
@@ -163,13 +162,13 @@ class FewShot:
         fitting = await self._fitting(examples, [case.text for case in (*choice, *self._study.test)])
         reached: dict[tuple[int, Scoring], float] = {}
         for shots in sorted({shots for shots in (*SHOTS, fitting) if 0 < shots <= fitting}):
-            question = self._question(examples[:shots])
+            question = self._study.question(examples[:shots])
             ways = await self._judge.in_every_way(self._model, question, [case.text for case in choice], tell)
             gold = [case.gold for case in choice]
             reached |= {(shots, scoring): accuracy(gold, labels) for scoring, labels in ways.items()}
         # Where not one example fits it is asked without.
         shots, scoring = max(reached, key=lambda way: reached[way]) if reached else (0, SCORINGS[0])
-        question = self._question(examples[:shots])
+        question = self._study.question(examples[:shots])
         texts = [case.text for case in self._study.test]
         labels = await self._judge.label(self._model, question, texts, scoring, tell)
         return labels, {"shots": shots, "scoring": scoring, "chosen_on": len(choice)}
@@ -177,13 +176,10 @@ class FewShot:
     def _parts(self, size: int, seed: int) -> tuple[list[Case], list[Case]]:
         """Cases that may be shown, in order, and others to choose on."""
         cases = self._study.order(seed)[:size]
-        examples = pick_examples(cases, self._study.labels, min(EXAMPLES, size // 2), seed)
+        most = min(EXAMPLES, size // 2) if self._study.shows_examples else 0
+        examples = pick_examples(cases, self._study.labels, most, seed)
         shown = {case.id for case in examples}
         return examples, [case for case in cases if case.id not in shown][:CHOICE]
-
-    def _question(self, examples: Sequence[Case]) -> Any:
-        shown = [(case.text, case.gold) for case in examples]
-        return open_question(self._study.labels, self._study.instruction, shown)
 
     async def _fitting(self, examples: Sequence[Case], texts: Sequence[str]) -> int:
         """The most examples with which the longest texts fit into the context."""
@@ -191,7 +187,7 @@ class FewShot:
         fits, too_many = 0, len(examples) + 1
         while too_many - fits > 1:
             middle = (fits + too_many) // 2
-            if await self._judge.fits(self._model, self._question(examples[:middle]), longest):
+            if await self._judge.fits(self._model, self._study.question(examples[:middle]), longest):
                 fits = middle
             else:
                 too_many = middle

@@ -42,5 +42,6 @@ async def read_study(
         sizes=sizes,
         seeds=seeds,
         limit=limit,
+        prompt=described.prompt,
     )
     return with_own_split(made, rows["validation"]) if own_split else made

@@ -8,7 +8,10 @@ from functools import cached_property
 
 from app.benchmarks.curve.subsets import Subset, nested_order, subset
 from app.benchmarks.runner import Case, sample
+from app.catalog.templates import read_template
 from app.errors import InvalidRequest
+from app.inference.labels import Question
+from app.inference.questions import open_question
 
 CODE = 1  # raise it when the same point would come to other answers
 
@@ -33,6 +36,7 @@ class Study:
     seeds: int
     notes: tuple[str, ...] = ()
     validation: tuple[Case, ...] = ()
+    prompt: str | None = None  # a task's own template
     _orders: dict[int, list[Case]] = field(default_factory=dict, repr=False, compare=False)
 
     def order(self, seed: int) -> list[Case]:
@@ -51,6 +55,21 @@ class Study:
         """Labels of the task that a point of this size cannot learn; the same for every seed."""
         return self.subset(size, 0).missing(self.labels)
 
+    @property
+    def wording(self) -> dict[str, str]:
+        """What a model that was not trained is told, besides labels and examples."""
+        return {"instruction": self.instruction, **({"prompt": self.prompt} if self.prompt is not None else {})}
+
+    def question(self, examples: Sequence[Case] = ()) -> Question:
+        """As a model is asked that was not trained for the task."""
+        shown = [(case.text, case.gold) for case in examples]
+        template = None if self.prompt is None else read_template(self.prompt)
+        return open_question(self.labels, self.instruction, shown, template)
+
+    @property
+    def shows_examples(self) -> bool:
+        return self.prompt is None or "examples" in read_template(self.prompt).names
+
     @cached_property
     def identity(self) -> dict[str, object]:
         """What every point's answers depend on."""
@@ -67,6 +86,7 @@ def make_study(
     sizes: str,
     seeds: int,
     limit: int | None,
+    prompt: str | None = None,
 ) -> Study:
     """`rows` by split; `sizes` as a person writes them: "50,100,all". Raises InvalidRequest that says what to do."""
     pool, test = (*rows.get("train", ()), *rows.get("validation", ())), tuple(rows.get("test", ()))
@@ -92,7 +112,7 @@ def make_study(
         notes.append(f"{len(unlearnable):,} labels of the test are in no row to learn from: {', '.join(unlearnable[:5])}.")
     if seeds == 1:
         notes.append("One seed: what the choice of labels and the luck of a training change is in no interval.")
-    return Study(dataset, task, instruction, known, pool, tested, chosen, seeds, tuple(notes))
+    return Study(dataset, task, instruction, known, pool, tested, chosen, seeds, tuple(notes), prompt=prompt)
 
 
 def with_own_split(study: Study, validation: Sequence[Case]) -> Study:

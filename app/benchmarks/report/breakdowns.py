@@ -75,7 +75,7 @@ def _parts(rows: Sequence[Row], title: str, about: str) -> Figure:
     """One line a part of the cases, its arms a little apart."""
     kinds = {row["arm"]: row["kind"] for row in rows}
     arms = list(kinds)
-    axis = {"title": "share answered right", "scale": {"domain": [0, 1]}, "axis": {"format": ".0%"}}
+    axis: dict[str, Any] = {"title": "share answered right", "scale": {"domain": [0, 1]}, "axis": {"format": ".0%"}}
     spec = {
         "width": WIDTH,
         "height": {"step": LINE, "for": "position"},

@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.benchmarks import results, runner
+from app.benchmarks import results
+from app.benchmarks.asking import ModelArm
+from app.benchmarks.bench import asked_as
 from app.benchmarks.client import ServiceClient
-from app.benchmarks.runner import Case, Chunk, ModelArm, Style
+from app.benchmarks.definition import Examples
+from app.benchmarks.examples import Same, choice_of
+from app.benchmarks.runner import Case, Chunk, Style
 from app.benchmarks.scorecard.from_runs import Answers
 from app.benchmarks.scorecard.judgement import Evidence
 from app.benchmarks.scorecard.measured import Measure, means, ratios
@@ -22,14 +26,18 @@ class Asker:
         labels, seed = tuple(config["labels"]), config["seed"]
         chosen = [one for one in told if one.condition.startswith("validation")]
         self.style = results.validation_choice(chosen)[1] if chosen else Style()
-        shown = runner.pick_examples(train, labels, config["most_examples"], seed) if answers.arm.few_shot else []
-        self._examples = shown[: self.style.shots]
+        settings, most = Examples.model_validate(config.get("examples", {})), config["most_examples"]
+        few_shot = answers.arm.few_shot
+        self._choice = choice_of(settings, train, labels, most=most, seed=seed) if few_shot else Same([])
         self._arm = answers.arm
-        self._model = ModelArm(answers.arm, client, run.task, labels, seed)
+        self._model = ModelArm(answers.arm, client, asked_as(run), labels, seed)
 
     async def ask(self, case: Case) -> dict[str, Any]:
         chunk = Chunk(self._arm.name, "base", (case.id,), concurrency=1)
-        return (await self._model.answer([case], chunk, self._examples, self.style.scoring))[0]
+        return (await self._model.answer([case], chunk, self._shown, self.style.how))[0]
+
+    def _shown(self, case: Case) -> Sequence[Case]:
+        return self._choice.for_case(case)[: self.style.shots]
 
 
 async def in_turn(general: Asker, custom: Asker, cases: Sequence[Case]) -> list[tuple[dict[str, Any], dict[str, Any]]]:

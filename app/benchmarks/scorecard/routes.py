@@ -15,7 +15,7 @@ from app.catalog.catalog import ModelVersion
 from app.database.session import transaction
 from app.database.tables import Run
 from app.datasets.store import find_dataset
-from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep, SettingsDep
+from app.deps import CatalogDep, DatabaseDep, EnginesDep, JobsDep, SessionDep, SettingsDep
 from app.errors import Conflict, Unprocessable
 from app.jobs.names import BENCHMARK_QUEUE, SCORECARD_WORKFLOW
 
@@ -24,7 +24,13 @@ router = APIRouter(prefix="/v1/scorecards", tags=["scorecards"])
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED)
 async def create_scorecard(
-    body: ScorecardIn, settings: SettingsDep, database: DatabaseDep, catalog: CatalogDep, jobs: JobsDep, response: Response
+    body: ScorecardIn,
+    settings: SettingsDep,
+    database: DatabaseDep,
+    catalog: CatalogDep,
+    engines: EnginesDep,
+    jobs: JobsDep,
+    response: Response,
 ) -> ScorecardOut:
     """Measures the five reasons for a pair; a worker does it. Versions and digests are fixed now."""
     general, custom = catalog.find(body.general or settings.general_model), catalog.find(body.custom)
@@ -58,7 +64,7 @@ async def create_scorecard(
                 seed=body.seed,
                 **({} if part == "task" else {"baselines": [], "repeats": 0, "rewordings": 0}),
             )
-            run = await benchmarks.start_run(task, run_in, database, catalog, jobs, Response())
+            run = await benchmarks.start_run(task, run_in, database, catalog, engines, jobs, Response())
             found[part] = run.id
             started.append(run.id)
             if body.rules_task == body.task:

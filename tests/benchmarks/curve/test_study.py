@@ -1,5 +1,7 @@
 """What a curve can be asked for, and what is said about data it cannot be measured on."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.benchmarks.curve.study import make_study, parse_sizes
@@ -71,3 +73,11 @@ def test_a_label_that_only_the_test_has_is_a_label_and_is_told() -> None:
     assert "hail" in found.labels
     assert found.notes == ("1 labels of the test are in no row to learn from: hail.",)
     assert found.missing(10) == ["hail"]
+
+
+def test_a_tasks_own_template_is_what_models_are_asked() -> None:
+    plain = study()
+    own = replace(plain, prompt="{{ text }}: {{ labels|join(' or ') }}?")
+    assert own.question().put("rain") == f"rain: {' or '.join(own.labels)}?"
+    assert (plain.shows_examples, own.shows_examples) == (True, False)
+    assert own.wording == plain.wording | {"prompt": own.prompt}

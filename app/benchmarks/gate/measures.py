@@ -167,13 +167,14 @@ def _of_labels(gate: Gate, at: Table, name: str) -> Measure:
         )
     if not _either(truth, answer, label).any():
         raise Undefined(f"No test case has the label {gate.of}, and none was answered with it.")
-    if name == "f1":
-        return _f1(truth, answer, label)
     answered = answer == label
-    if not answered.any():
+    if name == "precision" and not answered.any():
         raise Undefined(f"No case was answered with {gate.of}, so its precision is undefined.")
     hits, n = int((answered & (truth == label)).sum()), int(answered.sum())
-    return lambda confidence: wilson(hits, n, confidence)
+    alone = _f1(truth, answer, label) if name == "f1" else lambda confidence: wilson(hits, n, confidence)
+    if at.clusters is None:
+        return alone
+    return intervals.resampled(_label_metric(name, label), truth, answer, clusters=at.clusters, seed=at.seed, still=alone)
 
 
 def _agreement(n: int) -> Measure:

@@ -246,6 +246,11 @@ def test_cases_of_one_cluster_count_as_one() -> None:
     assert (alone.outcome, together.outcome) == ("passed", "inconclusive")
     assert together.low is not None
     assert together.low < 0.75
+    mixed = desk(300, 0.8)
+    for place, case in enumerate(mixed.cases):
+        case.cluster = f"contract {place // 60}"
+    for metric in ("accuracy", "recall[fraud]", "precision[fraud]", "f1[fraud]", "macro_f1"):
+        assert one(f"{metric} >= 0.5", mixed).n > 0, metric
 
 
 def test_an_arm_that_never_answered_is_no_arm_to_judge() -> None:

@@ -61,14 +61,11 @@ def deltas(
 
 async def _found(run: str, baseline: str, arm: str | None, baseline_arm: str | None, url: str) -> "tuple[Deltas, list[str]]":
     from app.benchmarks.gate.deltas import deltas as compare
-    from app.benchmarks.gate.sides import against, side
-    from app.cli.runs import load_run
+    from app.benchmarks.gate.sides import side
+    from app.cli.runs import load_baseline, load_run
 
-    file = await load_run(run, url)
-    this = side(file, arm)
-    inside = baseline in file.arms
-    other = file if inside else await load_run(baseline, url)
-    return compare(this, against(this, other, baseline if inside else baseline_arm)), file.labels
+    this = side(await load_run(run, url), arm)
+    return compare(this, await load_baseline(this, baseline, baseline_arm, url)), this.file.labels
 
 
 def _shown(found: "Deltas", cases: "list[ChangedCase]", limit: int) -> "RenderableType":

@@ -30,6 +30,7 @@ def export_run(
       versus export-run baseline.json --format inspect --to samples.jsonl
     """
     from app.cli.progress import fail
+    from app.cli.runs import write
     from app.errors import VersusError
 
     try:
@@ -37,9 +38,7 @@ def export_run(
         if to is None:
             sys.stdout.writelines(lines)
             return
-        from app.benchmarks.curve.written import put
-
-        put(to.parent, {to.name: "".join(lines)})
+        write(to, "".join(lines))
     except VersusError as error:
         fail(error)
     sys.stderr.write(f"Written: {to}\n")

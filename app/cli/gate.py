@@ -89,44 +89,35 @@ async def _checked(
 ) -> "Report":
     from app.benchmarks.gate.check import check
     from app.benchmarks.gate.grammar import parse_all
-    from app.benchmarks.gate.sides import against, side
-    from app.cli.runs import load_run
+    from app.benchmarks.gate.sides import side
+    from app.cli.runs import load_baseline, load_run
     from app.settings import Settings
 
     parsed = parse_all(gates)
     service = url or Settings().api
-    file = await load_run(run, service)
-    this = side(file, arm)
-    if baseline is None:
-        return check(parsed, this)
-    if baseline in file.arms:
-        return check(parsed, this, against(this, file, baseline))
-    return check(parsed, this, against(this, await load_run(baseline, service), baseline_arm))
+    this = side(await load_run(run, service), arm)
+    return check(parsed, this, await load_baseline(this, baseline, baseline_arm, service) if baseline else None)
 
 
 def _write(report: "Report", junit: Path | None, summary: Path | None, seconds: float) -> None:
     from app.benchmarks.gate.forms import to_junit, to_markdown
+    from app.cli.runs import write
 
     if junit is not None:
-        _put(junit, to_junit(report, seconds))
+        write(junit, to_junit(report, seconds))
     if summary is not None:
-        _put(summary, to_markdown(report))
-
-
-def _put(path: Path, text: str) -> None:
-    from app.benchmarks.curve.written import put
-
-    put(path.parent, {path.name: text})
+        write(summary, to_markdown(report))
 
 
 def _failed(message: str, junit: Path | None, summary: Path | None, seconds: float, as_json: bool) -> NoReturn:
     """Tells what went wrong wherever the outcome would have been told, and ends with 3."""
     from app.benchmarks.gate.forms import error_junit, error_markdown
+    from app.cli.runs import write
 
     for path, text in ((junit, error_junit(message, seconds)), (summary, error_markdown(message))):
         if path is not None:
             try:
-                _put(path, text)
+                write(path, text)
             except SetupError as error:  # perhaps it is this that went wrong
                 sys.stderr.write(f"{error.message}\n")
     if as_json:

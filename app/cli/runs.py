@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from app.benchmarks.gate.runfile import RunFile
+    from app.benchmarks.gate.sides import Side
 
 
 def _file(name: str) -> "RunFile | str":
@@ -25,3 +26,29 @@ async def load_run(name: str, url: str) -> "RunFile":
         return found
     async with ServiceClient(url, patience_s=5) as client:
         return RunFile.model_validate(await client.get(f"/v1/runs/{found}/export", format="versus"))
+
+
+async def load_baseline(this: "Side", baseline: str, arm: str | None, url: str) -> "Side":
+    """The arm that `this` is compared with: another of its run by name, or one of another run.
+
+    Raises VersusError, also when the two cannot be compared.
+    """
+    from app.benchmarks.gate.sides import against
+    from app.errors import InvalidRequest
+
+    if baseline not in this.file.arms:
+        return against(this, await load_run(baseline, url), arm)
+    if arm is not None:
+        raise InvalidRequest(f"{baseline!r} is an arm already; leave --baseline-arm out, or name a run with --baseline.")
+    return against(this, this.file, baseline)
+
+
+def write(path: Path, text: str) -> None:
+    """Whole or not at all. Raises SetupError."""
+    from app.benchmarks.curve.written import put
+    from app.errors import SetupError
+
+    try:
+        put(path.parent, {path.name: text})
+    except SetupError as error:
+        raise SetupError(f"{path} cannot be written; name another file.") from error

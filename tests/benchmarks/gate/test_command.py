@@ -71,6 +71,10 @@ def test_a_run_is_named_by_id_by_file_or_by_what_bench_printed(service: str, fil
         (["gate", "run_going", "--gate", "accuracy >= 0.5"], "is running"),
         (["gate", "missing.json", "--gate", "accuracy >= 0.5"], "cannot be read"),
         (["gate", "run_2", "--baseline", "run_3", "--gate", "accuracy >= -0.01"], "asked different cases"),
+        (
+            ["gate", "run_1", "--baseline", "general", "--baseline-arm", "general", "--gate", "accuracy >= +0"],
+            "leave --baseline-arm",
+        ),
         (["gate", "run_2"], ""),
         (["gate", "run_2", "--gats", "accuracy >= 0.5"], ""),
     ],
@@ -140,6 +144,8 @@ def test_files_of_an_error_are_there_and_red(files: Path, tmp_path: Path) -> Non
     assert (root.get("tests"), root.get("errors"), root.get("failures")) == ("1", "1", "0")
     assert summary.read_text().startswith("### Gate: error")
     assert versus("gate", str(files / "run_2.json"), "--gate", "accuracy >= 0.5", "--junit", "/dev/null/x").exit_code == 3
+    unwritten = versus("export-run", str(files / "run_2.json"), "--to", "/dev/null/x.json")
+    assert (unwritten.exit_code, "cannot be written" in unwritten.stderr) == (2, True)
 
 
 def test_deltas_show_counts_labels_and_cases(service: str, files: Path) -> None:

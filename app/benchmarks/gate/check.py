@@ -91,8 +91,10 @@ def _checked(gate: Gate, this: Side, baseline: Side | None, family: int) -> Chec
         return _told(gate, "inconclusive", None, None, str(why))
     interval = measured(gate.confidence)
     # A false "regressed" of any gate: at most what the confidence leaves, over all of them together (Bonferroni).
-    outcome = _outcome(gate, interval, measured(1 - (1 - gate.confidence) / family))
-    needed = _needed(gate, interval) if outcome == "inconclusive" else None
+    together = 1 - (1 - gate.confidence) / family
+    outcome = _outcome(gate, interval, measured(together))
+    towards = gate.confidence if gate.holds(interval.estimate) else together
+    needed = _needed(gate, measured(towards), towards) if outcome == "inconclusive" else None
     return _told(gate, outcome, interval, needed, _sentence(gate, outcome, interval, needed, family))
 
 
@@ -104,17 +106,17 @@ def _outcome(gate: Gate, interval: Interval, family: Interval) -> Outcome:
     return "inconclusive"
 
 
-def _needed(gate: Gate, interval: Interval) -> int | None:
+def _needed(gate: Gate, interval: Interval, confidence: float) -> int | None:
     """Cases in all for the interval to leave the threshold out with 80 % power, if the estimate is the truth: a half-width
     shrinks with the square root of the cases, and power adds z(power) to z(confidence)."""
     gap = interval.estimate - gate.threshold
     half = interval.estimate - interval.low if gap > 0 else interval.high - interval.estimate
     if not math.isfinite(half):
         q = QUANTILES.get(gate.metric.name)
-        return max(interval.n + 1, intervals.least_for_quantile(q, gate.confidence)) if q else None
+        return max(interval.n + 1, intervals.least_for_quantile(q, confidence)) if q else None
     if gap == 0:
         return None
-    z = float(norm.ppf((1 + gate.confidence) / 2))
+    z = float(norm.ppf((1 + confidence) / 2))
     cases = interval.n * (half / gap) ** 2 * ((z + float(norm.ppf(POWER))) / z) ** 2
     return max(interval.n + 1, math.ceil(cases)) if cases < _MOST else None
 

@@ -164,6 +164,7 @@ def test_more_gates_need_more_before_one_is_called_regressed() -> None:
     report = check(parse_all([tight, *(f"recall[{label}] >= 0.3" for label in LABELS[:3]), "macro_f1 >= 0.3"]), side(run, None))
     assert report.gates[0].outcome == "inconclusive"
     assert "not for 5 at once" in report.gates[0].sentence
+    assert (report.gates[0].cases_needed or 0) > 500
 
 
 def test_an_arm_of_the_same_run_may_be_the_baseline() -> None:

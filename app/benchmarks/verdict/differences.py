@@ -4,7 +4,7 @@ An interval that is bootstrapped collapses when hardly any answer differs. Ten a
 interval is widened by what the cases that were not seen could still change.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from app.benchmarks.arms import ArmResult, aligned
 from app.benchmarks.economics import PER
+from app.benchmarks.resampling import Resampled, resample
 from app.benchmarks.scorers import Codes, encode, macro_f1_metric
 from app.benchmarks.statistics import (
     Floats,
     Interval,
-    bootstrap_draws,
     mean,
     paired_accuracy,
-    percentile_interval,
     proportion,
     wilson,
 )
@@ -66,9 +65,11 @@ def cost_difference(
     """Expected cost of mistakes per 1,000 cases, from a (K, K + 1) table of money per case: bootstrap, and signs at random."""
     second = aligned(second, first)
     a, b = (PER * case_costs(arm, table, labels) for arm in (first, second))
+    of_a, of_b, difference = (one.bca() for one in _bootstrapped(mean, a, b, first, seed))
     units = _units(first)
-    reach = PER * float(table.max() - table.min()) * float(np.bincount(units).max())
-    of_a, of_b, difference = _means(a, b, first, seed, reach)
+    differing = np.bincount(units, weights=a != b) > 0
+    most = PER * float(table.max() - table.min()) * float(np.bincount(units).max())  # by which one unit changes the sum
+    difference = widened(difference, differing, most * len(differing) / len(a))
     return replace(_plain("cost", of_a, of_b, difference, flip_test(a - b, units, seed)), currency=currency)
 
 
@@ -78,12 +79,16 @@ def macro_f1_difference(first: ArmResult, second: ArmResult, labels: Sequence[st
     gold, a = encode(first.gold, first.predicted, labels)
     _, b = encode(second.gold, second.predicted, labels)
     metric, k, units = macro_f1_metric(len(labels)), len(labels), _units(first)
-    of_a, of_b, difference = _bootstrapped(
-        lambda answers, weights: metric(gold, answers, weights), a, b, first, RESAMPLES, seed
-    )
+    of_a, of_b, difference = _bootstrapped(lambda answers, weights: metric(gold, answers, weights), a, b, first, seed)
     differing = np.bincount(units, weights=a != b) > 0
     reach = _macro_f1_reach(gold, k) * float(np.bincount(units).max()) * len(differing)
-    return _plain("macro_f1", of_a, of_b, widened(difference, differing, reach), _swap_test(gold, a, b, k, units, seed))
+    return _plain(
+        "macro_f1",
+        of_a.bounded(),
+        of_b.bounded(),
+        widened(difference.bca(), differing, reach),
+        _swap_test(gold, a, b, k, units, seed),
+    )
 
 
 def flip_test(d: Floats, units: Codes, seed: int, draws: int = RESAMPLES) -> float:
@@ -128,26 +133,15 @@ def _units(arm: ArmResult) -> Codes:
     )
 
 
-def _means(a: Floats, b: Floats, arm: ArmResult, seed: int, reach: float) -> tuple[Interval, Interval, Interval]:
-    """Of a, of b and of a - b. reach: the most that one differing unit changes the sum of a - b."""
-    of_a, of_b, difference = _bootstrapped(mean, a, b, arm, RESAMPLES, seed)
-    units = _units(arm)
-    differing = np.bincount(units, weights=a != b) > 0
-    return of_a, of_b, widened(difference, differing, reach * len(differing) / len(a))
+def _bootstrapped(metric: Callable[..., Floats], a: object, b: object, arm: ArmResult, seed: int) -> list[Resampled]:
+    """`metric` of a, of b, and a's less b's, over the same draws: their difference is paired."""
 
+    def measures(weights: Floats) -> dict[Hashable, Floats]:
+        of_a, of_b = metric(a, weights), metric(b, weights)
+        return {"a": of_a, "b": of_b, "difference": of_a - of_b}
 
-def _bootstrapped(
-    metric: Callable[..., Floats], a: object, b: object, arm: ArmResult, resamples: int, seed: int
-) -> tuple[Interval, Interval, Interval]:
-    """The same resamples for both arms: their difference is paired."""
-    n, clusters = len(arm.cases), arm.clusters or None
-    at_a, draws_a = bootstrap_draws(metric, a, clusters=clusters, resamples=resamples, seed=seed)
-    at_b, draws_b = bootstrap_draws(metric, b, clusters=clusters, resamples=resamples, seed=seed)
-    return (
-        percentile_interval(at_a, draws_a, n),
-        percentile_interval(at_b, draws_b, n),
-        percentile_interval(at_a - at_b, draws_a - draws_b, n),
-    )
+    found = resample({"": measures}, len(arm.cases), clusters=arm.clusters or None, resamples=RESAMPLES, seed=seed)[""]
+    return [found[key] for key in ("a", "b", "difference")]
 
 
 def _macro_f1_reach(gold: Codes, k: int) -> float:

@@ -36,8 +36,9 @@ def evidence(config: Mapping[str, Any], summary: Mapping[str, Any], rows: Rows, 
     measured = {row["arm"]: row for row in summary["rows"]}
     found, held_out = [], {}
     for arm in runner.from_config(config):
-        if arm.name not in measured:
-            continue  # not one of its examples fitted: the run left it out
+        # Left out by the run: not one of its examples fitted, or it gave no answers.
+        if arm.name not in measured or measured[arm.name].get("failure"):
+            continue
         answers = by_arm[arm.name]
         if len([one for one in answers if one.condition == "base"]) < len(test):
             raise Conflict(f"Arm {arm.name!r} lacks answers to test cases of this run; run the benchmark again.")

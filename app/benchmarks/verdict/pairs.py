@@ -72,7 +72,7 @@ def named(arms: Sequence[ArmResult], name: str, param: str) -> ArmResult:
     if (found := next((arm for arm in arms if arm.arm == name), None)) is not None:
         return found
     known = ", ".join(arm.arm for arm in arms)
-    raise InvalidRequest(f"The run has no arm named {name!r}; it has: {known}.", param=param)
+    raise InvalidRequest(f"The run has no arm named {name!r} that answered; it has: {known}.", param=param)
 
 
 def compare(first: ArmResult, second: ArmResult, labels: Sequence[str], *, seed: int = 0) -> Pair:

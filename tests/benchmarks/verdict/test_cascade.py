@@ -1,6 +1,7 @@
 """Both models together: the threshold from validation, the certificate from the test, every cheap answer paid for."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ def test_confident_cheap_answers_and_a_dear_model_for_the_rest_win_together() ->
     assert one.oracle.estimate > one.accuracy.estimate
     assert "Use both: let claims answer where its confidence is at least" in verdict.sentence
     assert decide(_pair(1, 1500, custom=_sharp), LABELS).decision == "general"  # without the question, one of the two
+    assert json.loads(json.dumps(asdict(verdict), allow_nan=False))["cascade"]["certified"]
 
 
 def _sharp(sure: Any) -> Any:
@@ -61,6 +63,15 @@ def test_the_threshold_is_chosen_on_validation_and_never_on_test() -> None:
     assert second is not None
     assert first.threshold == second.threshold
     assert first.accuracy.estimate != second.accuracy.estimate
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    """Every draw is seeded: nothing moves between two calls, whatever else was drawn in between."""
+    test, validation = _pair(1, 200, custom=_sharp), _pair(2, 100, custom=_sharp)
+    asked = Question(cascade=True, metrics=("macro_f1", "accuracy"))
+    first = _decided(test, validation, asked)
+    np.random.default_rng().random(10)
+    assert _decided(test, validation, asked) == first
 
 
 def test_confidence_that_only_helped_on_validation_is_not_certified() -> None:

@@ -243,8 +243,8 @@ def _three() -> list[tuple[str, str, list[int]]]:
 
 
 def test_metrics_and_a_cascade_add_no_false_alarms() -> None:
-    """The same model drawn twice, one copy called dear so that a cascade is tried: a few alarms at most in 40 tries."""
-    generator, tries, n = np.random.default_rng(13), 40, 120
+    """The same model drawn twice, one copy called dear so that a cascade is tried: a few alarms at most in 20 tries."""
+    generator, tries, n = np.random.default_rng(13), 20, 120
     alarms = {"metrics": 0, "cascade": 0}
     costs = Costs(currency="EUR", wrong=10, matrix={"auto": {"fire": 50}})
     asked = Question(metrics=("accuracy", "macro_f1", "cost"), costs=costs, margin_money=20, cascade=True)

@@ -51,6 +51,7 @@ def _by_request(world: Any, run: str) -> None:
     assert cost["first"]["estimate"] == pytest.approx(10_000 * (1 - accuracy["first"]["estimate"]))
     assert {(one["arm"], one["state"]) for one in verdict["floors"]} >= {("good", "met")}
     assert verdict["economics"]["break_even"] is not None
+    assert "on 40 validation cases good alone does as well" in verdict["cascade_note"]  # every model answered them
     assert verdict["baseline"]["second"] == "majority class"
 
     # The run's own verdict is by the same code and the same rule.

@@ -85,7 +85,7 @@ async def kept_columns(session: AsyncSession, dataset_id: str, split: str) -> di
     """Position of each row of a split -> its kept columns; nothing for a dataset that keeps none."""
     query = select(DatasetRow.position, DatasetRow.columns).where(DatasetRow.dataset_id == dataset_id)
     found = await session.execute(query.where(DatasetRow.split == split, DatasetRow.columns.is_not(None)))
-    return dict(found.tuples().all())
+    return {row.position: row.columns for row in found}
 
 
 # ---- Tasks that users define

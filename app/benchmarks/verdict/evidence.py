@@ -23,8 +23,15 @@ class Evidence:
     validation: Mapping[str, ArmResult]
 
 
-def evidence(config: Mapping[str, Any], summary: Mapping[str, Any], rows: Rows, predictions: Sequence[Prediction]) -> Evidence:
-    """config, summary: of a run that succeeded. rows: of its dataset. predictions: of all arms, test and validation.
+def evidence(
+    config: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    rows: Rows,
+    columns: Mapping[int, Mapping[str, str]],
+    predictions: Sequence[Prediction],
+) -> Evidence:
+    """config, summary: of a run that succeeded. rows, columns: of its dataset, the latter of the test: case -> kept columns.
+    predictions: of all arms, test and validation.
 
     Raises Conflict when an arm lacks its answer to a test case."""
     labels, seed = tuple(config["labels"]), config["seed"]
@@ -43,7 +50,8 @@ def evidence(config: Mapping[str, Any], summary: Mapping[str, Any], rows: Rows, 
         if len([one for one in answers if one.condition == "base"]) < len(test):
             raise Conflict(f"Arm {arm.name!r} lacks answers to test cases of this run; run the benchmark again.")
         timed = runner.timed_alone(len(test), config["concurrency"])
-        found.append(_measured(arm, answers, test, measured[arm.name], timed))
+        cluster = config.get("cluster")
+        found.append(_measured(arm, answers, test, measured[arm.name], timed, columns=columns, cluster=cluster))
         if (asked := _on_validation(answers, validation)) is not None:
             held_out[arm.name] = _measured(arm, asked, validation, measured[arm.name], 0)
     return Evidence(labels, tuple(found), held_out)
@@ -69,10 +77,18 @@ def _as_base(one: Prediction) -> Prediction:
     return Prediction(**columns | {"condition": "base"})
 
 
-def _measured(arm: Arm, answers: Sequence[Prediction], cases: Sequence[Case], row: Mapping[str, Any], timed: int) -> ArmResult:
+def _measured(
+    arm: Arm, answers: Sequence[Prediction], cases: Sequence[Case], row: Mapping[str, Any], timed: int, **clustered: Any
+) -> ArmResult:
     """With what the summary alone knows: throughput, accuracy on validation, and the size of a baseline."""
     result = results.arm_result(
-        arm, answers, cases, timed=timed, per_second=row["cases_per_second"], validated=row["validation_accuracy"]
+        arm,
+        answers,
+        cases,
+        timed=timed,
+        per_second=row["cases_per_second"],
+        validated=row["validation_accuracy"],
+        **clustered,
     )
     result = replace(result, parameters=row["parameters"], bytes=row["bytes"])
     return replace(result, tokens=(), answer_tokens=()) if arm.kind == "baseline" else result

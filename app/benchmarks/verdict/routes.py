@@ -34,8 +34,9 @@ async def create_verdict(body: VerdictIn, database: DatabaseDep, catalog: Catalo
             raise Conflict(f"Run {run.id} has no verdict, it is {run.status}{why}. Follow it at /v1/runs/{run.id}/events.")
         body = await _as_its_task_says(session, body, run.task)
         rows = await runs.rows(session, str(run.dataset_id))
+        columns = await runs.kept_columns(session, str(run.dataset_id), "test")
         answers = await store.answers(session, run.id)
-    verdict = await asyncio.to_thread(_decided, body, run.config, run.summary, rows, answers, catalog)
+    verdict = await asyncio.to_thread(_decided, body, run.config, run.summary, (rows, columns, answers), catalog)
     async with transaction(database) as session:
         stored = await store.add_verdict(session, run.id, body.model_dump(mode="json"), verdict)
     response.headers["Location"] = f"/v1/verdicts/{stored.id}"
@@ -67,16 +68,17 @@ async def _as_its_task_says(session: Session, body: VerdictIn, name: str) -> Ver
         task = await tasks.find_task(session, name)
     except NotFound:
         return body
-    told, floors = getattr(task, "costs", None), getattr(task, "recall_floors", None)
     # A task's matrix names what costs something; an answer that it does not name costs nothing.
-    costs = Costs(currency=told.currency, matrix=told.matrix, wrong=0.0) if told else None
-    return body.model_copy(update={"costs": body.costs or costs, "recall_floors": body.recall_floors or dict(floors or {})})
+    costs = Costs(currency=task.costs.currency, matrix=task.costs.matrix, wrong=0.0) if task.costs else None
+    return body.model_copy(
+        update={"costs": body.costs or costs, "recall_floors": body.recall_floors or dict(task.recall_floors)}
+    )
 
 
 def _decided(
-    body: VerdictIn, config: dict[str, Any], summary: dict[str, Any], rows: Any, answers: Any, catalog: Catalog
+    body: VerdictIn, config: dict[str, Any], summary: dict[str, Any], stored: tuple[Any, Any, Any], catalog: Catalog
 ) -> dict[str, Any]:
-    found = evidence(config, summary, rows, answers)
+    found = evidence(config, summary, *stored)
     cards = {arm.arm: card for arm in found.arms if (card := _card(arm, catalog)) is not None}
     question = body.question(_listed(cards, body.currency))
     # The card of the custom arm is known once the arm is chosen; `decide` asks for it by name.

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,18 +24,11 @@ from app.errors import Conflict, Unprocessable, VersusError
 from app.settings import Settings
 from app.training import lora
 from tests.models import make_adapter, make_tiny_general
+from tests.threads import one_thread as one_thread
 
 TASK = TrainedTask(name="kind-of-loss", labels=("water", "fire"), temperature=1.5)
 SETTINGS = Settings(device="cpu", threads=1)
 IDS = torch.tensor([[5, 9, 77, 31, 200, 12]])
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from starlette.testclient import TestClient
 
 from app.catalog.catalog import Catalog, ModelVersion
@@ -14,6 +13,7 @@ from app.database.migrations import upgrade
 from app.main import create_app
 from app.settings import Settings
 from tests.models import make_tiny_general
+from tests.threads import one_thread as one_thread
 from tests.training.world import World
 
 WORDS = {
@@ -27,14 +27,6 @@ def rows(count: int, seed: int = 0) -> list[tuple[str, str]]:
     rng = random.Random(seed)
     labels = rng.choices([*WORDS], weights=(4, 2, 1), k=count)
     return [(f"{rng.choice(WORDS[label])}, case {rng.randint(1, 9)}", label) for label in labels]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

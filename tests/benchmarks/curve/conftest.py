@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
 from app.benchmarks.curve.arms import Point
 from app.benchmarks.curve.cache import Record
@@ -18,6 +17,7 @@ from app.benchmarks.runner import Case
 from app.catalog.catalog import Catalog
 from app.settings import Settings
 from tests.models import make_tiny_general
+from tests.threads import one_thread as one_thread
 
 WORDS = {
     "theft": ("stolen bicycle", "the thief ran", "taken from the yard"),
@@ -52,14 +52,6 @@ def study(sizes: str = "10,30", seeds: int = 2, limit: int | None = None, labels
         seeds=seeds,
         limit=limit,
     )
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -16,17 +16,10 @@ from app.engines.embedded.engine import EmbeddedEngine
 from app.settings import Settings
 from app.training import lora
 from tests.models import make_adapter, make_tiny_general
+from tests.threads import one_thread as one_thread
 
 T = TypeVar("T")
 Run = Callable[[Callable[[EmbeddedEngine], Coroutine[Any, Any, T]]], T]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -73,8 +73,10 @@ class Resampled:
 
         Near an end of the range, where quantiles of the draws are far too short, it keeps its coverage (docs/decisions/0021).
         At the end itself every resample is without an error as the sample is: Wilson's interval for as many cases. Below 60
-        cases or clusters each bound is the wider one of this and of BCa.
+        cases or clusters each bound is the wider one of this and of BCa. The whole range where hardly a resample is defined.
         """
+        if np.sum(~np.isnan(self.draws)) < 2:
+            return Interval(self.estimate, lowest, highest, self.n)
         span, quantile = highest - lowest, float(t.ppf((1 + confidence) / 2, max(1, self.units - 1)))
         share = (self.estimate - lowest) / span
         slope, error = share * (1 - share), float(np.nanstd(self.draws, ddof=1)) / span

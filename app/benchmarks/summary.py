@@ -105,6 +105,11 @@ def _footnotes(summary: Summary, latency_note: str) -> list[str]:
         f"n = {summary['cases']:,} test cases, the same for every arm. Accuracy with its 95 % Wilson interval; macro-F1 (mean "
         f"of the labels' F1) with its 95 % interval from {summary['resamples']:,} resamples, seed {summary['seed']}."
     ]
+    if any(row["ece"] for row in rows):
+        notes.append(
+            "ECE: mean difference between confidence and share right over ten bins of equally many cases; noise alone makes it "
+            "larger than it is, and its interval is on the wide side."
+        )
     if summary["clusters"]:
         notes.append(
             f"The cases come in {summary['clusters']:,} clusters, which are resampled whole; intervals count the independent "

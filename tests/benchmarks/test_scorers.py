@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, f1_score, matthews_corrcoef, precision_recall_fscore_support
 
-from app.benchmarks.scorers import accuracy, macro_f1, score
+from app.benchmarks.scorers import accuracy, confusion, encode, macro_f1, score
 
 LABELS = ("collision", "fire", "theft", "water")
 GOLD = ("collision", "collision", "fire", "fire", "theft", "theft")
@@ -68,6 +68,19 @@ def test_per_class_agrees_with_scikit_learn(cases: list[tuple[str, str | None]])
     assert [one.recall or 0 for one in scored.per_class] == pytest.approx(r)
     assert [one.f1 or 0 for one in scored.per_class] == pytest.approx(f)
     assert [one.support for one in scored.per_class] == s.tolist()
+
+
+@given(st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from((*LABELS, None))), min_size=2, max_size=60))
+def test_weighted_f1_mcc_and_confusion_agree_with_scikit_learn(cases: list[tuple[str, str | None]]) -> None:
+    gold, answers = [g for g, _ in cases], [a or "(none)" for _, a in cases]
+    scored = score(gold, answers, LABELS, resamples=10)
+    assert scored.weighted_f1.estimate == pytest.approx(f1_score(gold, answers, average="weighted", zero_division=0))
+    if scored.mcc is None:
+        assert 1 in (len(set(gold)), len(set(answers)))
+    else:
+        assert scored.mcc.estimate == pytest.approx(matthews_corrcoef(gold, answers), abs=1e-9)
+    matrix = confusion_matrix(gold, answers, labels=[*LABELS, "(none)"])
+    assert confusion(*encode(gold, answers, LABELS), len(LABELS)) == matrix[:-1].tolist()
 
 
 @given(st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from((*LABELS, None))), min_size=1, max_size=40))

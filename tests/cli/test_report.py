@@ -25,7 +25,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def settings(home: Path) -> Settings:
     (home / "models").mkdir()
-    return Settings(data_dir=home / "var", models_dir=home / "models", embedded_worker=False)
+    return Settings(data_dir=home / "var", models_dir=home / "models", embedded=False, embedded_worker=False)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_page_is_written_here_under_the_name_of_the_run(run: str, here: Path) 
     assert done.exit_code == 0
     assert done.stdout.strip() == f"{run}.html"
     page = (here / f"{run}.html").read_text(encoding="utf-8")
-    assert "Use the custom model." in page
+    assert "Verdict: " in page
     assert f"Run {run}" in page
     assert "SHA-256 abababababababab" in page
     assert [path.name for path in here.iterdir()] == [f"{run}.html"], "no half-written file is left"
@@ -86,6 +86,15 @@ def test_machines_are_told_where_it_was_written(run: str, here: Path) -> None:
     file = here / "deep/er/pack.html"
     assert told == {"run": run, "format": "pack", "file": "deep/er/pack.html", "bytes": file.stat().st_size}
     assert "To be written:" in file.read_text(encoding="utf-8")
+
+
+def test_a_report_that_is_to_be_opened_is_a_file(run: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("typer.launch", opened.append)
+    assert invoke(run, "--format", "md", "--open").exit_code == 0
+    assert opened == [str(here / f"{run}.md")]
+    assert invoke(run, "--format", "csv").exit_code == 0
+    assert len(opened) == 1
 
 
 def test_texts_of_cases_are_shown_as_asked_for(run: str) -> None:

@@ -23,7 +23,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "models").mkdir()
-        settings = Settings(data_dir=home / "var", models_dir=home / "models", embedded_worker=False)
+        settings = Settings(data_dir=home / "var", models_dir=home / "models", embedded=False, embedded_worker=False)
         upgrade(settings.database)
         run = asyncio.run(store_run(settings.database, arms(CASES)))
         with serve(create_app(settings)) as url, httpx.Client(base_url=url, trust_env=False, timeout=120) as client:

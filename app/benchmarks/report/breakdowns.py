@@ -12,6 +12,7 @@ from app.benchmarks.report.drawing import (
     WHISKER,
     WIDTH,
     Figure,
+    Spec,
     by_kind,
     figure,
     names,
@@ -61,7 +62,7 @@ def slices(summary: Summary, column: str) -> Figure | None:
         _row(one["value"], one["n"], row, measured)
         for one in kept
         for row in pair
-        if (measured := (one.get("accuracy") or {}).get(row["arm"]))
+        if (measured := one["accuracy"].get(row["arm"]))
     ]
     return _parts(rows, f"Accuracy by {column}", about) if rows else None
 
@@ -75,7 +76,7 @@ def _parts(rows: Sequence[Row], title: str, about: str) -> Figure:
     """One line a part of the cases, its arms a little apart."""
     kinds = {row["arm"]: row["kind"] for row in rows}
     arms = list(kinds)
-    axis: dict[str, Any] = {"title": "share answered right", "scale": {"domain": [0, 1]}, "axis": {"format": ".0%"}}
+    axis: Spec = {"title": "share answered right", "scale": {"domain": [0, 1]}, "axis": {"format": ".0%"}}
     spec = {
         "width": WIDTH,
         "height": {"step": LINE, "for": "position"},

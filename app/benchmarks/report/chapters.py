@@ -10,9 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.benchmarks.report.facts import Facts
-from app.benchmarks.report.grids import Grid, by_label, by_slice, columns_of, consistency, general_wins, latency, quality
+from app.benchmarks.report.grids import (
+    Grid,
+    by_label,
+    by_slice,
+    columns_of,
+    consistency,
+    general_wins,
+    latency,
+    quality,
+    undefined,
+)
 from app.benchmarks.report.limits import limits
-from app.benchmarks.report.numbers import interval
+from app.benchmarks.report.numbers import interval, milliseconds
 from app.benchmarks.report.records import command, settings_grid
 from app.benchmarks.report.table import cells, headers, verdict_lines
 from app.benchmarks.summary import Summary
@@ -71,8 +81,9 @@ def chapters(summary: Summary, facts: Facts) -> list[Chapter]:
 
 def _purpose(summary: Summary) -> list[Part]:
     arms = ", ".join(f"{row['arm']} ({row['kind']})" for row in summary["rows"])
+    labels = summary["labels"]
     return [
-        f"Task {summary['task']}: each text gets one of {len(summary['labels'])} labels ({', '.join(summary['labels'])}).",
+        f"Task {summary['task']}" + (f": each text gets one of {len(labels)} labels ({', '.join(labels)})." if labels else "."),
         f"Compared on {summary['cases']:,} test cases: {arms}.",
         Blank(
             "Which business decision this supports or makes, in which line and state; who is affected; what a wrong answer "
@@ -148,7 +159,7 @@ def _models(summary: Summary, facts: Facts) -> list[Part]:
             words=4,
         )
     ]
-    for arm, card in facts.models.items():
+    for card in _cards(facts):
         made = [
             ("what it is", card["summary"] or "-"),
             ("method", card["method"]),
@@ -158,8 +169,13 @@ def _models(summary: Summary, facts: Facts) -> list[Part]:
             ("recipe digest", card["recipe_digest"] or "-"),
             ("training", f"{card['seconds']:,.0f} s" if card["seconds"] else "-"),
         ]
-        parts.append(facts_grid(f"How {arm} was made", f"From the card of {card['id']}.", made))
+        parts.append(facts_grid(f"How {card['id']} was made", "From its card.", made))
     return [*parts, Blank("Why this kind of model and not a simpler one; how an answer can be explained to a consumer.")]
+
+
+def _cards(facts: Facts) -> list[Mapping[str, Any]]:
+    """Each once: an arm with examples is the same model again."""
+    return list({card["id"]: card for card in facts.models.values()}.values())
 
 
 def _validation(summary: Summary) -> list[Part]:
@@ -178,7 +194,7 @@ def _validation(summary: Summary) -> list[Part]:
         *(grid for grid in found if grid is not None),
         Drawn("trust"),
         "How the numbers came to be:",
-        tuple(summary["footnotes"]),
+        (*summary["footnotes"], *undefined(summary)),
         Blank("Validation by somebody who did not build the model: what was repeated, what was found."),
     ]
 
@@ -211,7 +227,7 @@ def _monitoring(summary: Summary) -> list[Part]:
                 interval(row["accuracy"]),
                 interval(row["macro_f1"]),
                 f"{row['unparsed']:,} of {summary['cases']:,}",
-                f"{p95['estimate']:.1f}" if p95 else "-",
+                milliseconds(p95),
             )
         )
     return [
@@ -228,10 +244,7 @@ def _monitoring(summary: Summary) -> list[Part]:
 
 
 def _third_parties(facts: Facts) -> list[Part]:
-    rows = [
-        (card["parent"] or card["id"], card["licence"] or "-", ", ".join(card["sources"]) or "-")
-        for card in facts.models.values()
-    ]
+    rows = [(card["parent"] or card["id"], card["licence"] or "-", ", ".join(card["sources"]) or "-") for card in _cards(facts)]
     told: list[Part] = (
         [Grid("Bases, licences and sources", "From the cards.", ("model", "licence", "data it comes from"), rows, words=2)]
         if rows
@@ -250,6 +263,7 @@ def _decisions(summary: Summary, facts: Facts) -> list[Part]:
         if verdict
         else []
     )
+    rows += [(one["created_at"], "Versus, as asked", f"{one['decision']}: {one['sentence']}") for one in facts.verdicts]
     for one in facts.aliases or ():
         what = {"set": "stands for", "rollback": "went back to", "remove": "no longer stands for"}[one["action"]]
         target = one["target"] if one["action"] != "remove" else one["before"]
@@ -257,7 +271,7 @@ def _decisions(summary: Summary, facts: Facts) -> list[Part]:
     parts: list[Part] = [
         Grid(
             "Log",
-            "Verdict of this run, and every decision on which version a name stands for.",
+            "Verdicts on this run, and every decision on which version a name stands for.",
             ("when", "who", "what"),
             rows,
             words=2,

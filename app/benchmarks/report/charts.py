@@ -66,7 +66,7 @@ def difference(summary: Summary) -> Figure | None:
     verdict = summary["verdict"]
     if verdict is None:
         return None
-    compared = [("general", verdict["pair"])] + ([("baseline", verdict["baseline"])] if verdict["baseline"] else [])
+    compared = [("general", verdict["pair"])] + ([("baseline", verdict["baseline"])] if verdict.get("baseline") else [])
     rows: list[dict[str, Any]] = [
         {"row": f"{name}, against {kind}", "kind": kind, **_bounds(pair[metric], 100)}
         for kind, pair in compared

@@ -1,6 +1,6 @@
 """The pictures of how far one arm can be trusted: reliability, risk against coverage, confusion; and the learning curve."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from app.benchmarks.report.drawing import (
@@ -25,26 +25,30 @@ from app.benchmarks.summary import Summary
 Row = Mapping[str, Any]
 
 SIDE = 260  # of a square plot, pixels
-MOST_POINTS = 120  # of a curve
 WITH_NUMBERS = 16  # labels up to which a cell has room for its number
-INVALID = "(invalid)"
 
 
 def reliability(row: Row) -> Figure | None:
     """Does a stated 80 % mean that 80 in 100 are right?"""
-    calibration = row.get("calibration") or {}
-    bins = [one for one in calibration.get("bins") or () if one["n"]]
+    bins = [
+        {
+            "confidence": one["confidence"],
+            "n": one["n"],
+            **{name: one["accuracy"][name] for name in ("estimate", "low", "high")},
+        }
+        for one in row.get("reliability") or ()
+    ]
     if not bins:
         return None
     across = x("confidence", "stated probability", scale={"domain": [0, 1]}, axis={"format": ".0%"})
-    up = x("accuracy", "share answered right", scale={"domain": [0, 1]}, axis={"format": ".0%"})
+    up = x("estimate", "share answered right", scale={"domain": [0, 1]}, axis={"format": ".0%"})
     colour = COLOURS[row["kind"]]
     spec = {
         "width": SIDE,
         "height": SIDE,
         "layer": [
             {
-                "data": values([{"confidence": 0, "accuracy": 0}, {"confidence": 1, "accuracy": 1}]),
+                "data": values([{"confidence": 0, "estimate": 0}, {"confidence": 1, "estimate": 1}]),
                 "mark": {"type": "line", "color": INK, "opacity": 0.5, "strokeDash": [4, 3]},
                 "encoding": {"x": across, "y": up},
             },
@@ -60,67 +64,65 @@ def reliability(row: Row) -> Figure | None:
             },
         ],
     }
-    ece = calibration.get("ece")
     alt = "; ".join(
-        f"stated {100 * one['confidence']:.0f} %, right {100 * one['accuracy']:.0f} %, n = {one['n']:,}" for one in bins
+        f"stated {100 * one['confidence']:.0f} %, right {100 * one['estimate']:.0f} %, n = {one['n']:,}" for one in bins
     )
     about = "On the dashed line a stated probability is the share of right answers; below it the arm is too sure of itself."
-    if ece:
-        about += f" Expected calibration error {interval(ece)}."
+    if row.get("ece"):
+        about += f" Expected calibration error {interval(row['ece'])}."
     return figure(f"Reliability of {row['arm']}", about, alt, spec)
 
 
 def risk_coverage(summary: Summary) -> Figure | None:
     """How many answers are wrong if only the surest are taken, and the rest goes to people."""
-    rows = [row for row in shown_arms(summary) if (row.get("risk_coverage") or {}).get("points")]
+    rows = [row for row in shown_arms(summary) if row.get("risk_coverage")]
     if not rows:
         return None
     arms, kinds = [row["arm"] for row in rows], [row["kind"] for row in rows]
     data = [
-        {"arm": row["arm"], "coverage": coverage, "risk": risk}
+        {"arm": row["arm"], "coverage": one["coverage"], **{name: one["risk"][name] for name in ("estimate", "low", "high")}}
         for row in rows
-        for coverage, risk in thinned(row["risk_coverage"]["points"])
+        for one in row["risk_coverage"]
     ]
+    stroke = {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
+    up: Spec = {"title": "share of those answered wrong", "scale": {"zero": True}, "axis": {"format": ".0%"}}
     spec = {
         "width": WIDTH,
         "height": 240,
         "data": values(data),
-        "mark": {"type": "line", "strokeWidth": 2},
         "encoding": {
             "x": x("coverage", "share of cases answered, the surest first", scale={"domain": [0, 1]}, axis={"format": ".0%"}),
-            "y": x("risk", "share of those answered wrong", scale={"zero": True}, axis={"format": ".0%"}),
-            "color": by_kind(COLOURS, arms, kinds),
-            "strokeDash": by_kind(DASHES, arms, kinds),
+            "color": {**by_kind(COLOURS, arms, kinds), "legend": stroke},
         },
+        "layer": [
+            {"mark": {"type": "area", "opacity": 0.13}, "encoding": {"y": x("low", **up), "y2": {"field": "high"}}},
+            {
+                "mark": {"type": "line", "strokeWidth": 2},
+                "encoding": {"y": x("estimate", **up), "strokeDash": {**by_kind(DASHES, arms, kinds), "legend": stroke}},
+            },
+        ],
     }
     alt = "; ".join(
         f"{row['arm']}: of its surest half {100 * _risk_at(row, 0.5):.1f} % wrong, of all {100 * _risk_at(row, 1):.1f} %"
         for row in rows
     )
-    about = "If an arm answers only what it is surest of and people do the rest: how many of its answers are wrong?"
+    about = (
+        "If an arm answers only what it is surest of and people do the rest: how many of its answers are wrong? Bands: 95 %."
+    )
     return figure("Risk against coverage", about, alt, spec)
 
 
 def _risk_at(row: Row, coverage: float) -> float:
-    points: Sequence[Sequence[float]] = row["risk_coverage"]["points"]
-    return float(min(points, key=lambda point: abs(point[0] - coverage))[1])
+    nearest = min(row["risk_coverage"], key=lambda one: abs(one["coverage"] - coverage))
+    return float(nearest["risk"]["estimate"])
 
 
-def thinned(points: Sequence[Sequence[float]]) -> list[Sequence[float]]:
-    """Evenly, with both ends: more points than pixels only make the page larger."""
-    if len(points) <= MOST_POINTS:
-        return list(points)
-    step = (len(points) - 1) / (MOST_POINTS - 1)
-    return [points[round(at * step)] for at in range(MOST_POINTS)]
-
-
-def confusion(row: Row) -> Figure | None:
+def confusion(summary: Summary, row: Row) -> Figure | None:
     """What was answered for each right answer; the last column counts answers that were none of the labels."""
-    found = row.get("confusion")
-    if not found:
+    gold, counts = summary["labels"], row.get("confusion")
+    if not counts:
         return None
-    gold, counts = found["labels"], found["counts"]
-    answers = [*gold, INVALID]
+    answers = [*gold, "(invalid)"]
     rows = [
         {"gold": right, "answer": answer, "n": count, "share": count / sum(line), "words": f"{count:,}"}
         for right, line in zip(gold, counts, strict=True)

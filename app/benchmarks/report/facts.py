@@ -35,7 +35,8 @@ class Facts:
 
     run: id, created_at, updated_at, config. dataset: name, version, sha256, source, split, rows, counts, notes, report.
     models: arm -> what its card tells. curve: summary of a learning curve. aliases: decisions on what a name stands for, oldest
-    first; None where they cannot be read.
+    first; None where they cannot be read. verdicts: asked for later on this run, oldest first, each with created_at, decision,
+    sentence.
     """
 
     run: Mapping[str, Any] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Facts:
     cases: Cases = Cases()
     curve: Mapping[str, Any] | None = None
     aliases: Sequence[Mapping[str, Any]] | None = ()
+    verdicts: Sequence[Mapping[str, Any]] = ()
 
 
 Answer = tuple[str, str | None]  # gold, answered

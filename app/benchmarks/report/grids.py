@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.benchmarks.report.facts import Case, Facts
-from app.benchmarks.report.numbers import interval, measured, milliseconds, p_value, percent
+from app.benchmarks.report.numbers import interval, measured, milliseconds, p_value, percent, points
 from app.benchmarks.summary import Summary
 
 Row = Mapping[str, Any]
 
+INVALID = "none of the labels"
 KINDS = ("custom", "general", "baseline")
 CONFUSIONS = 10  # mistakes of an arm that are listed, the most frequent first
 
@@ -58,7 +59,7 @@ def grids(summary: Summary, facts: Facts) -> list[Grid]:
         consistency(summary),
         latency(summary),
         *(per_class(row) for row in pair),
-        *(confusions(row) for row in pair),
+        *(confusions(summary, row) for row in pair),
         *examples(summary, facts),
     ]
     return [grid for grid in found if grid is not None]
@@ -90,6 +91,19 @@ def general_wins(summary: Summary) -> Grid | None:
     return Grid("Where the general model wins", about, ("label", "cases", "general right", "custom right", "p"), rows, beyond)
 
 
+def undefined(summary: Summary) -> list[str]:
+    """Why a number is missing, or its bound is only the last case seen; many arms often share one reason."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for row in summary["rows"]:
+        for name, why in (row.get("reasons") or {}).items():
+            told.setdefault((name, why), []).append(row["arm"])
+    return [f"{_named(name)} of {', '.join(arms)}: {why}" for (name, why), arms in told.items()]
+
+
+def _named(name: str) -> str:
+    return {"ece": "ECE", "brier": "Brier score", "aurc": "AURC", "mcc": "MCC"}.get(name, name.replace("_", " "))
+
+
 def by_label(summary: Summary) -> Grid:
     arms = [row["arm"] for row in summary["rows"]]
     rows = [
@@ -109,15 +123,20 @@ def columns_of(summary: Summary) -> list[str]:
 def by_slice(summary: Summary, column: str) -> Grid:
     found = [one for one in summary["slices"] if one["column"] == column]
     arms = [row["arm"] for row in summary["rows"]]
+    about = f"The same cases, by their value of {column}; few cases make wide intervals."
+    pair = found[0].get("pair")
+    if pair:
+        about += f" Difference: {pair['first']} minus {pair['second']} in points; p adjusted over all slices (Holm)."
     rows = [
-        (str(one["value"]), f"{one['n']:,}", *(interval((one.get("accuracy") or {}).get(arm)) for arm in arms)) for one in found
+        (
+            str(one["value"]),
+            f"{one['n']:,}",
+            *(interval(one["accuracy"].get(arm)) for arm in arms),
+            *((points(one["pair"]["difference"]), p_value(one["pair"]["p_value"]).removeprefix("= ")) if pair else ()),
+        )
+        for one in found
     ]
-    return Grid(
-        f"Accuracy by {column}",
-        f"The same cases, by their value of {column}; few cases make wide intervals.",
-        (column, "cases", *arms),
-        rows,
-    )
+    return Grid(f"Accuracy by {column}", about, (column, "cases", *arms, *(("difference", "p") if pair else ())), rows)
 
 
 _Writer = Callable[[Row], str]
@@ -137,7 +156,7 @@ def quality(summary: Summary) -> Grid | None:
     n = summary["cases"]
     about = (
         "MCC: Matthews correlation, 0 for guessing, 1 for no mistake. ECE: how far stated probabilities are from the "
-        "share that was right; Brier: their squared error; both best at 0. Risk-coverage: mean share of wrong answers when the "
+        "share that was right; Brier: their squared error; both best at 0. AURC: mean share of wrong answers when the "
         "surest answers are taken first. Invalid: answers that were none of the labels; they count as wrong."
     )
     return _of_all(
@@ -147,9 +166,9 @@ def quality(summary: Summary) -> Grid | None:
         {
             "weighted F1": lambda row: measured(row.get("weighted_f1")),
             "MCC": lambda row: measured(row.get("mcc")),
-            "ECE": lambda row: measured((row.get("calibration") or {}).get("ece")),
-            "Brier": lambda row: measured((row.get("calibration") or {}).get("brier")),
-            "risk-coverage": lambda row: measured((row.get("risk_coverage") or {}).get("area")),
+            "ECE": lambda row: measured(row.get("ece")),
+            "Brier": lambda row: measured(row.get("brier")),
+            "AURC": lambda row: measured(row.get("aurc")),
             "invalid": lambda row: f"{row['unparsed']:,} of {n:,}",
             "validation accuracy": lambda row: measured(row["validation_accuracy"]),
         },
@@ -172,12 +191,15 @@ def consistency(summary: Summary) -> Grid | None:
     return _of_all(
         "Does it decide the same again?",
         "Same: share of cases with one and the same decision in all calls. Changed: share of cases whose decision changed with "
-        "the wording. Always wrong: cases that no rerun and no rewording got right.",
+        "the wording. Variance: of being right, within a case, over reruns and over wordings. Always wrong: cases that no "
+        "rerun and no rewording got right.",
         summary,
         {
             "same in reruns": lambda row: interval(row["rerun_consistency"]),
             "same reworded": lambda row: interval(row["rewording_consistency"]),
             **{f"changed by {name}": flips(name) for name in rewordings},
+            "rerun variance": lambda row: interval((row.get("variation") or {}).get("rerun")),
+            "wording variance": lambda row: interval((row.get("variation") or {}).get("wording")),
             "worst wording": worst,
             "always wrong": always_wrong,
         },
@@ -200,7 +222,7 @@ def latency(summary: Summary) -> Grid | None:
 
 def per_class(row: Row) -> Grid:
     rows = [
-        (one["label"], f"{one['support']:,}", f"{one['predicted']:,}", *(measured(one[name]) for name in _SCORES))
+        (one["label"], f"{one['support']:,}", f"{one['predicted']:,}", *(_score(one, name) for name in _SCORES))
         for one in row["per_class"]
     ]
     return Grid(
@@ -215,25 +237,29 @@ def per_class(row: Row) -> Grid:
 _SCORES = ("precision", "recall", "f1")
 
 
-def confusions(row: Row) -> Grid | None:
+def _score(one: Row, name: str) -> str:
+    """With its interval, which not every stored summary has."""
+    return measured(one.get(f"{name}_interval") or one[name])
+
+
+def confusions(summary: Summary, row: Row) -> Grid | None:
     """The most frequent mistakes."""
-    confusion = row.get("confusion")
-    if not confusion:
+    counts = row.get("confusion")
+    if not counts:
         return None
-    labels = confusion["labels"]
-    answers = [*labels, "none of the labels"]
+    labels = summary["labels"]
+    answers = [*labels, INVALID]
     mistakes = [
         (count, gold, answer)
-        for at, gold in enumerate(labels)
-        for to, (answer, count) in enumerate(zip(answers, confusion["counts"][at], strict=False))
+        for at, (gold, line) in enumerate(zip(labels, counts, strict=True))
+        for to, (answer, count) in enumerate(zip(answers, line, strict=True))
         if count and to != at
     ]
     total = sum(count for count, _, _ in mistakes)
     worst = sorted(mistakes, key=lambda one: (-one[0], one[1], one[2]))[:CONFUSIONS]
     return Grid(
         f"Most frequent mistakes of {row['arm']}",
-        f"{total:,} of {sum(map(sum, confusion['counts'])):,} cases were answered wrong; these {len(worst)} kinds are the most "
-        "frequent."
+        f"{total:,} of {sum(map(sum, counts)):,} cases were answered wrong; these {len(worst)} kinds are the most frequent."
         if total
         else "It made no mistake in this test.",
         ("right answer", "what it said", "cases"),
@@ -255,4 +281,4 @@ def examples(summary: Summary, facts: Facts) -> Iterable[Grid]:
 
 
 def _case(case: Case) -> tuple[str, ...]:
-    return str(case.id), case.text, case.gold, case.custom or "none of the labels", case.general or "none of the labels"
+    return str(case.id), case.text, case.gold, case.custom or INVALID, case.general or INVALID

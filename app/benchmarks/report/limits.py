@@ -5,7 +5,7 @@ from typing import Any
 
 from app.benchmarks.report.facts import Facts
 from app.benchmarks.report.grids import chosen_pair
-from app.benchmarks.report.numbers import interval, p_value
+from app.benchmarks.report.numbers import interval, p_value, points
 from app.benchmarks.summary import Summary
 
 FEW = 30  # cases: with fewer, the 95 % interval of a share is wider than a third of the scale
@@ -19,6 +19,7 @@ def limits(summary: Summary, facts: Facts) -> list[str]:
         "not tested.",
         *_labels(summary),
         *_verdict(summary),
+        *(f"{row['arm']} stopped answering: {row['failure']}" for row in summary["rows"] if row.get("failure")),
         *(sentence for row in chosen_pair(summary) for sentence in _arm(row, summary["cases"])),
         *_data(facts),
     ]
@@ -47,7 +48,7 @@ def _verdict(summary: Summary) -> Iterator[str]:
     if baseline and baseline["difference"]["low"] <= 0:
         yield (
             f"The custom arm is not shown to be better than {baseline['second']}, a classifier without a language model "
-            f"(difference {interval(baseline['difference'])})."
+            f"(difference in points {points(baseline['difference'])})."
         )
 
 
@@ -61,13 +62,12 @@ def _arm(row: Mapping[str, Any], cases: int) -> Iterator[str]:
         yield f"{name} may decide differently when the same case is worded differently: same in all wordings {interval(same)}."
     if (stuck := row["always_wrong"]) and stuck["cases"]:
         yield f"{name} gets some cases wrong every time, in every wording: {interval(stuck['share'])} of those repeated."
-    calibration = row.get("calibration")
-    if not calibration:
-        yield f"Whether the stated probabilities of {name} can be trusted was not measured."
-    elif calibration.get("ece") is None:
-        yield f"Calibration of {name} is undefined: {calibration.get('why') or 'it was not measured'}"
-    elif calibration["ece"]["high"] > SURE:
-        yield f"Stated probabilities of {name} are off: expected calibration error {interval(calibration['ece'])}."
+    ece = row.get("ece")
+    if not ece:
+        why = (row.get("reasons") or {}).get("ece", "")
+        yield f"Whether the stated probabilities of {name} can be trusted is not known. {why}".rstrip()
+    elif ece["high"] > SURE:
+        yield f"Stated probabilities of {name} may be off: expected calibration error {interval(ece)}."
 
 
 def _data(facts: Facts) -> Iterator[str]:

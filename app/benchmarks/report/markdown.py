@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.benchmarks.curve.written import plain
 from app.benchmarks.report.facts import Facts
-from app.benchmarks.report.grids import Grid, grids
+from app.benchmarks.report.grids import Grid, grids, undefined
 from app.benchmarks.report.table import cells, headers, verdict_lines
 from app.benchmarks.summary import Summary
 
@@ -18,7 +18,7 @@ def to_markdown(summary: Summary, facts: Facts | None = None) -> str:
     for grid in grids(summary, facts or Facts()):
         lines += grid_lines(grid)
     lines += ["", "## How to read this", ""]
-    lines += [f"{index}. {plain(note)}" for index, note in enumerate(summary["footnotes"], start=1)]
+    lines += [f"{index}. {plain(note)}" for index, note in enumerate([*summary["footnotes"], *undefined(summary)], start=1)]
     if summary["verdict"]:
         lines += ["", f"Rule: {plain(summary['verdict']['rule'])}"]
     return "\n".join(lines) + "\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from app.benchmarks.report import breakdowns, charts, curves
 from app.benchmarks.report.drawing import Figure
 from app.benchmarks.report.facts import Facts
-from app.benchmarks.report.grids import chosen_pair, columns_of, examples, general_wins, grids, shown_arms
+from app.benchmarks.report.grids import chosen_pair, columns_of, examples, general_wins, grids, shown_arms, undefined
 from app.benchmarks.report.numbers import p_value, percent, points
 from app.benchmarks.report.table import cells, headers, verdict_lines
 from app.benchmarks.summary import Summary
@@ -50,6 +50,7 @@ def to_html(summary: Summary, facts: Facts | None = None) -> str:
             examples=cases,
             details=[grid for grid in grids(summary, facts) if grid.title not in apart | {one.title for one in cases}],
             figures=figures(summary, facts),
+            undefined=undefined(summary),
             verdict_lines=verdict_lines(summary),
         )
     )
@@ -63,7 +64,7 @@ def figures(summary: Summary, facts: Facts) -> Mapping[str, Sequence[Figure]]:
         "trust": [
             *map(curves.reliability, shown_arms(summary)),
             curves.risk_coverage(summary),
-            *map(curves.confusion, chosen_pair(summary)),
+            *(curves.confusion(summary, row) for row in chosen_pair(summary)),
         ],
         "cost": [charts.frontier(summary), charts.latency(summary)],
         "curve": [curves.learning_curve(facts.curve)] if facts.curve else [],

@@ -12,7 +12,7 @@ from app.benchmarks.summary import Summary
 _TEXTS = ("arm", "kind", "model", "version", "digest")
 _INTERVALS = ("accuracy", "macro_f1", "rerun_consistency", "rewording_consistency", "latency_p50_ms", "latency_p95_ms")
 _NUMBERS = ("unparsed", "validation_accuracy", "reruns", "tokens_per_answer", "cases_per_second", "parameters", "bytes")
-_LATER = ("weighted_f1", "mcc", "latency_p99_ms")  # not in every stored summary
+_LATER = ("weighted_f1", "mcc", "ece", "brier", "aurc", "latency_p99_ms", "answer_tokens")  # not in every stored summary
 
 
 def to_csv(summary: Summary, facts: Facts | None = None) -> str:
@@ -32,9 +32,7 @@ def _flat(row: Summary) -> dict[str, Any]:
     flat |= {name: row[name] for name in _NUMBERS}
     for name in _LATER:
         flat |= _columns(name, row.get(name))
-    calibration, coverage = row.get("calibration") or {}, row.get("risk_coverage") or {}
-    flat |= _columns("ece", calibration.get("ece")) | _columns("brier", calibration.get("brier"))
-    return flat | _columns("risk_coverage_area", coverage.get("area"))
+    return flat
 
 
 def _columns(name: str, measured: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from app.benchmarks.report import drawing
 from app.benchmarks.report.charts import difference, frontier, pareto
-from app.benchmarks.report.curves import learning_curve, thinned
+from app.benchmarks.report.curves import learning_curve
 from app.benchmarks.report.page import figures
 from tests.benchmarks.report.runs import arms, make_facts, make_summary
 
@@ -57,13 +57,6 @@ def test_the_margin_is_drawn_as_wide_as_it_is() -> None:
     assert "within 2.5 points" in picture.about
     pair = summary["verdict"]["pair"]
     assert f"accuracy {100 * pair['difference']['estimate']:+.1f}" in picture.alt
-
-
-def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
-    points = [[at / 10_000, 0.1] for at in range(1, 10_001)]
-    kept = thinned(points)
-    assert len(kept) == 120
-    assert (kept[0], kept[-1]) == (points[0], points[-1])
 
 
 def test_a_learning_curve_is_drawn_in_the_ink_of_the_page() -> None:

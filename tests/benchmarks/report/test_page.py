@@ -10,10 +10,25 @@ import pytest
 
 from app.benchmarks.report import to_csv, to_html, to_markdown
 from app.benchmarks.report.facts import Case, Cases, Facts, cut, sample, turned
+from app.benchmarks.report.limits import limits
 from app.benchmarks.report.page import HEADLINES
 from tests.benchmarks.report.runs import arms, make_arm, make_facts, make_summary
 
-NEWER = ("confusion", "calibration", "risk_coverage", "latency_p99_ms", "mcc")
+NEWER = (
+    "answer_tokens",
+    "aurc",
+    "brier",
+    "confusion",
+    "ece",
+    "latency_p99_ms",
+    "mcc",
+    "pass_k",
+    "reasons",
+    "reliability",
+    "risk_coverage",
+    "variation",
+    "weighted_f1",
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +81,7 @@ def test_the_page_is_one_well_formed_file_that_loads_nothing(page: str) -> None:
 def test_a_reader_finds_the_verdict_then_the_arms_then_where_general_wins(page: str) -> None:
     order = [
         HEADLINES["custom"],
-        "All arms, 300 test cases",
+        "All arms, 360 test cases",
         "How good is each arm?",
         "Custom minus the others",
         "Where the general model wins",
@@ -118,6 +133,9 @@ def test_a_summary_stored_before_a_number_existed_still_has_its_report(summary: 
     for row in old["rows"]:
         for name in NEWER:
             del row[name]
+        for one in row["per_class"]:
+            for name in ("precision", "recall", "f1"):
+                del one[f"{name}_interval"]
     page = to_html(old)
     assert HEADLINES["custom"] in page
     assert "Reliability" not in page
@@ -131,8 +149,7 @@ def test_a_summary_stored_before_a_number_existed_still_has_its_report(summary: 
 def test_what_is_undefined_is_left_out_and_not_drawn_as_nought(summary: dict[str, Any]) -> None:
     gaps = json.loads(json.dumps(summary))
     for row in gaps["rows"]:
-        row["calibration"] = {"ece": None, "brier": None, "bins": [], "why": "fewer than 300 cases"}
-        row["risk_coverage"] = None
+        row |= {"ece": None, "reliability": [], "risk_coverage": [], "reasons": {"ece": "There are fewer than 300 cases."}}
         row["latency_p50_ms"] = row["latency_p95_ms"] = row["latency_p99_ms"] = None
         row["mcc"] = None
     page, text = to_html(gaps), to_markdown(gaps)
@@ -141,7 +158,7 @@ def test_what_is_undefined_is_left_out_and_not_drawn_as_nought(summary: dict[str
     assert "How long does an answer take?" not in page
     assert "tokens per answer" in page, "cost falls back to what was measured"
     assert "| ECE |" not in text
-    assert "nan" not in text.lower().replace("finance", "")
+    assert "ECE of majority class, TF-IDF + logistic regression, general, general few-shot, claims@1: There are fewer" in text
 
 
 def test_an_arm_that_fails_on_every_case_is_shown_as_that() -> None:
@@ -150,6 +167,16 @@ def test_an_arm_that_fails_on_every_case_is_shown_as_that() -> None:
     page = to_html(make_summary([*found[:3], silent, found[4]]))
     assert "60 of 60" in page
     assert "(invalid)" in page
+
+
+def test_an_arm_that_stopped_answering_is_called_failed(summary: dict[str, Any]) -> None:
+    failed = json.loads(json.dumps(summary))
+    failed["rows"][-1]["failure"] = "Its server was gone."
+    failed["verdict"] = None
+    for text in (to_html(failed), to_markdown(failed)):
+        assert "claims@1 (failed)" in text
+        assert "No verdict: it needs a general and a custom arm in the same run that answered; failed: claims@1." in text
+    assert "claims@1 stopped answering: Its server was gone." in limits(failed, Facts())
 
 
 def test_a_run_of_one_arm_alone_has_a_page_without_comparisons() -> None:
@@ -180,12 +207,12 @@ def test_markdown_has_the_tables_of_the_page(summary: dict[str, Any]) -> None:
 
 
 def test_csv_has_the_newer_numbers_where_there_are_any(summary: dict[str, Any]) -> None:
-    head, first, *_ = to_csv(summary).splitlines()
-    columns = dict(zip(head.split(","), first.split(","), strict=True))
-    ece = summary["rows"][0]["calibration"]["ece"]
+    head, *_, last = to_csv(summary).splitlines()
+    columns = dict(zip(head.split(","), last.split(","), strict=True))
+    ece = summary["rows"][-1]["ece"]
     assert float(columns["ece"]) == ece["estimate"]
-    assert (float(columns["ece_low"]), columns["ece_n"]) == (ece["low"], "300")
-    assert columns["weighted_f1"] == ""
+    assert (float(columns["ece_low"]), columns["ece_n"]) == (ece["low"], str(ece["n"]))
+    assert float(columns["mcc"]) == summary["rows"][-1]["mcc"]["estimate"]
 
 
 # ---- Cases to look at

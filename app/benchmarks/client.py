@@ -71,13 +71,12 @@ class ServiceClient:
         return (await self._call("POST", path, files={"file": (file.name, content)}, data=dict(fields))).body
 
     async def classify(self, body: Mapping[str, Any]) -> Timed:
-        """One model: the answer's body is the list of its results, one per input, in order."""
+        """One input and one model: the answer's body is that single result."""
         answer = await self._call("POST", "/v1/classify", json=body)
-        return Timed(answer.body["results"], answer.ms)
+        return Timed(answer.body["results"][0], answer.ms)
 
     async def _call(self, method: str, path: str, **request: Any) -> Timed:
-        """Raises Refused for an error answer, also for a 503 that outlasts our patience; Unavailable when no service answers,
-        Overloaded when it stays busy, DeadlineExceeded when an answer is slow."""
+        """Raises Refused for an error answer, Unavailable or Overloaded when patience ends, DeadlineExceeded for a slow one."""
         give_up, pause = time.monotonic() + self._patience_s, 0.1
         while True:
             started = time.perf_counter()
@@ -94,8 +93,6 @@ class ServiceClient:
                     return Timed(_checked(response), 1000 * (time.perf_counter() - started))
                 wait = _retry_after(response, pause)
                 if time.monotonic() + wait > give_up:
-                    if response.status_code == 503:
-                        _checked(response)
                     raise Overloaded(f"The service at {self.url} stayed busy; try again later: {_message(response)}")
             await asyncio.sleep(wait)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
@@ -107,12 +104,13 @@ def _retry_after(response: httpx.Response, pause: float) -> float:
 
 
 def _checked(response: httpx.Response) -> Any:
-    if response.is_success:
-        if not response.content:
-            return None
-        json = response.headers.get("content-type", "").startswith("application/json")
-        return response.json() if json else response.text
-    raise Refused(_message(response), status=response.status_code, code=_error(response).get("code") or "")
+    """Raises Refused."""
+    if not response.is_success:
+        raise Refused(_message(response), status=response.status_code, code=_error(response).get("code") or "")
+    if not response.content:
+        return None
+    json = response.headers.get("content-type", "").startswith("application/json")
+    return response.json() if json else response.text
 
 
 def _error(response: httpx.Response) -> dict[str, Any]:

@@ -63,10 +63,6 @@ async def rows(session: AsyncSession, dataset_id: str) -> list[tuple[int, str, s
     return [(position, split, text, label) for position, split, text, label in found]
 
 
-async def dataset(session: AsyncSession, dataset_id: str) -> Dataset | None:
-    return await session.get(Dataset, dataset_id)
-
-
 async def texts(session: AsyncSession, dataset_id: str, positions: Sequence[int]) -> dict[int, str]:
     """Texts of a few rows, by position."""
     query = select(DatasetRow.position, DatasetRow.text).where(

@@ -83,6 +83,8 @@ class RunFile(BaseModel):
             per_second=None,
             validated=None,
         )
+        if found.failure:
+            raise InvalidRequest(f"{arm} stopped answering in run {self.run.id}: {found.failure} Mend that and repeat the run.")
         columns = sorted({column for case in self.cases for column in case.slices})
         slices = {column: [case.slices.get(column, "") for case in self.cases] for column in columns}
         grouped = any(case.cluster for case in self.cases)
@@ -105,10 +107,21 @@ async def load(session: Session, run: Run) -> RunFile:
     ]
     asked = runner.sample(test, run.config["limit"], run.config["seed"])
     answers = [one for one in await store.predictions(session, run.id) if not one.condition.startswith("validation")]
+    kept = await store.kept_columns(session, dataset.id, "test")
+    slices, cluster = run.config.get("slices", ()), run.config.get("cluster")
     return RunFile(
         run=RunOut.of(run),
         dataset=DatasetOut(name=dataset.name, version=dataset.version, sha256=dataset.sha256),
-        cases=[CaseOut(id=case.id, text=case.text, gold=case.gold) for case in asked],
+        cases=[
+            CaseOut(
+                id=case.id,
+                text=case.text,
+                gold=case.gold,
+                slices={column: kept[case.id][column] for column in slices},
+                cluster=kept[case.id][cluster] if cluster else None,
+            )
+            for case in asked
+        ],
         timed=runner.timed_alone(len(asked), run.config["concurrency"]),
         # Thousands of rows: the event loop is left to others meanwhile.
         answers=await asyncio.to_thread(lambda: [PredictionOut.of(one) for one in answers]),

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.benchmarks import store
 from app.benchmarks.report.facts import Cases, Facts, cases_of, sample, turned
+from app.benchmarks.verdict.store import list_verdicts
 from app.catalog.aliases import read_decisions
 from app.catalog.catalog import Catalog, ModelVersion
 from app.database.session import Session
@@ -16,6 +17,7 @@ from app.errors import UnknownModel, VersusError
 from app.settings import Settings
 
 CURVES = "learning-curves"  # of the data folder: where `versus learning-curve` writes unless told otherwise
+VERDICTS = 100  # of the run, the newest, in the log of decisions
 _DATASET = ("id", "name", "version", "sha256", "source", "kind", "split", "counts", "notes", "rows", "report")
 _CARD = ("id", "kind", "method", "domain", "summary", "licence", "parent", "sources", "context", "parameters")
 _MADE = ("recipe_digest", "recipe", "datasets", "seconds", "tokens", "energy_wh", "energy_cost", "energy_assumed")
@@ -23,7 +25,8 @@ _MADE = ("recipe_digest", "recipe", "datasets", "seconds", "tokens", "energy_wh"
 
 async def collect(session: Session, run: Run, catalog: Catalog, settings: Settings, examples: int) -> Facts:
     """`run` has a summary. examples: at most so many cases that custom fixed, and so many that it broke."""
-    dataset = await store.dataset(session, run.dataset_id) if run.dataset_id else None
+    dataset = await store.dataset_by_id(session, run.dataset_id) if run.dataset_id else None
+    verdicts, _ = await list_verdicts(session, run_id=run.id, cursor=None, limit=VERDICTS)
     models = {row["arm"]: row for row in run.summary["rows"] if row["model"]} if run.summary else {}
     return Facts(
         run={
@@ -36,6 +39,10 @@ async def collect(session: Session, run: Run, catalog: Catalog, settings: Settin
         models={arm: found for arm, row in models.items() if (found := _model(catalog, row))},
         cases=await _cases(session, run, examples),
         curve=_curve(settings.data_dir / CURVES, dataset),
+        verdicts=[
+            {"created_at": _utc(one.created_at), "decision": one.decision, "sentence": one.sentence}
+            for one in reversed(verdicts)
+        ],
         aliases=_aliases(settings.made_models_dir, {row["model"] for row in models.values()}),
     )
 

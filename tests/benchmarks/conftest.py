@@ -152,9 +152,11 @@ def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
 
 @asynccontextmanager
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
-    yield
-    await app.state.jobs.close()
-    await app.state.database.close()
+    try:
+        yield
+    finally:
+        await app.state.jobs.close()
+        await app.state.database.close()
 
 
 async def _as_json(_request: Request, error: Exception) -> JSONResponse:

@@ -387,8 +387,9 @@ class _Workshop:
         lengths = [len(row) for task in self._tasks for row in task.validation]
         few = SPEED_TOKENS * len(lengths) // (sum(lengths) * len(self._tasks))
         most = min(SPEED_CASES, max(1, few))
+        model = self._fresh(self._recipe, "full")
         began = time.perf_counter()
-        self._validation.score(self._fresh(self._recipe, "full"), most)
+        self._validation.score(model, most)
         return (time.perf_counter() - began) * self._validation.rows(STEP_CASES) / self._validation.rows(most)
 
     def _seconds_per_epoch(self, recipe: Recipe, method: Contestant) -> float:

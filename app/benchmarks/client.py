@@ -27,8 +27,7 @@ class Refused(VersusError):
 
 @dataclass(frozen=True)
 class Timed:
-    """An answer, JSON read and anything else as text, and how long the call that brought it took, in milliseconds; attempts
-    that failed before it are not in it."""
+    """An answer and how long the call that brought it took, in milliseconds; attempts that failed before it are not in it."""
 
     body: Any
     ms: float
@@ -71,12 +70,13 @@ class ServiceClient:
         return (await self._call("POST", path, files={"file": (file.name, content)}, data=dict(fields))).body
 
     async def classify(self, body: Mapping[str, Any]) -> Timed:
-        """One input and one model: the answer's body is that single result."""
+        """One model: the answer's body is the list of its results, one per input, in order."""
         answer = await self._call("POST", "/v1/classify", json=body)
-        return Timed(answer.body["results"][0], answer.ms)
+        return Timed(answer.body["results"], answer.ms)
 
     async def _call(self, method: str, path: str, **request: Any) -> Timed:
-        """Raises Refused for an error answer, Unavailable or Overloaded when patience ends, DeadlineExceeded for a slow one."""
+        """Raises Refused for an error answer, also for a 503 that outlasts our patience; Unavailable when no service answers,
+        Overloaded when it stays busy, DeadlineExceeded when an answer is slow."""
         give_up, pause = time.monotonic() + self._patience_s, 0.1
         while True:
             started = time.perf_counter()
@@ -93,6 +93,8 @@ class ServiceClient:
                     return Timed(_checked(response), 1000 * (time.perf_counter() - started))
                 wait = _retry_after(response, pause)
                 if time.monotonic() + wait > give_up:
+                    if response.status_code == 503:
+                        _checked(response)
                     raise Overloaded(f"The service at {self.url} stayed busy; try again later: {_message(response)}")
             await asyncio.sleep(wait)
             pause = min(2 * pause, _LONGEST_PAUSE_S)

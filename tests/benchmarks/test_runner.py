@@ -35,6 +35,11 @@ ARM = Arm(name="plain", kind="general", model="plain@1", digest="d" * 64)
 LABELS = ("auto", "home", "travel")
 
 
+def shown_none(case: Case) -> list[Case]:
+    """A case that no example is shown with."""
+    return []
+
+
 def cases(count: int, start: int = 0) -> list[Case]:
     """Half auto, a third home, a sixth travel."""
     golds = ("auto", "home", "auto", "travel", "home", "auto")
@@ -168,7 +173,7 @@ def error(code: str) -> dict[str, Any]:
 async def rows_of(answers: list[Any]) -> list[dict[str, Any]]:
     async with service(answers) as client:
         arm = ModelArm(ARM, client, "claims-desk", LABELS, seed=0)
-        return await arm.answer(cases(2), Chunk("plain", "base", (0, 1), 2), lambda _: [])
+        return await arm.answer(cases(2), Chunk("plain", "base", (0, 1), 2), shown_none)
 
 
 def test_a_case_longer_than_the_context_is_a_wrong_answer_that_stays_in() -> None:
@@ -205,7 +210,7 @@ def recorded(handle: Callable[[dict[str, Any]], httpx.Response]) -> tuple[ModelA
 def test_after_errors_in_a_row_an_arm_is_given_up_and_its_other_cases_have_rows_all_the_same() -> None:
     arm, bodies = recorded(lambda _: httpx.Response(400, json=error("broken")))
     chunk = Chunk("plain", "base", tuple(range(60)), 1)
-    rows = asyncio.run(arm.answer(cases(60), chunk, []))
+    rows = asyncio.run(arm.answer(cases(60), chunk, shown_none))
     assert len(bodies) == GIVE_UP
     assert Counter(row["error_code"] for row in rows) == {"broken": GIVE_UP, GIVEN_UP: 60 - GIVE_UP}
     assert {row["error"] for row in rows} == {"It is broken."}
@@ -214,13 +219,13 @@ def test_after_errors_in_a_row_an_arm_is_given_up_and_its_other_cases_have_rows_
 
 def test_a_model_that_stays_unavailable_is_given_up_at_once() -> None:
     arm, _ = recorded(lambda _: httpx.Response(503, json=error("unavailable")))
-    rows = asyncio.run(arm.answer(cases(3), Chunk("plain", "base", (0, 1, 2), 1), []))
+    rows = asyncio.run(arm.answer(cases(3), Chunk("plain", "base", (0, 1, 2), 1), shown_none))
     assert [row["error_code"] for row in rows] == ["unavailable", GIVEN_UP, GIVEN_UP]
 
 
 def test_prompts_that_are_all_too_long_are_wrong_answers_and_no_reason_to_give_up() -> None:
     arm, bodies = recorded(lambda _: httpx.Response(400, json=error("context_length_exceeded")))
-    rows = asyncio.run(arm.answer(cases(30), Chunk("plain", "base", tuple(range(30)), 4), []))
+    rows = asyncio.run(arm.answer(cases(30), Chunk("plain", "base", tuple(range(30)), 4), shown_none))
     assert (len(bodies), arm.given_up) == (30, None)
     assert {row["error_code"] for row in rows} == {"context_length_exceeded"}
 
@@ -238,8 +243,8 @@ def test_cases_share_requests_once_their_pace_is_known_and_keep_a_row_each() -> 
     asked = [*cases(40), Case(40, "LONG auto", "auto"), *cases(9, start=41)]
 
     async def ask() -> list[dict[str, Any]]:
-        await arm.answer(cases(5), Chunk("plain", "base", tuple(range(5)), 1), [])
-        return await arm.answer(asked, Chunk("plain", "base", tuple(range(50)), 2, texts=16), [])
+        await arm.answer(cases(5), Chunk("plain", "base", tuple(range(5)), 1), shown_none)
+        return await arm.answer(asked, Chunk("plain", "base", tuple(range(50)), 2, texts=16), shown_none)
 
     rows = asyncio.run(ask())
     sizes = Counter(len(body["input"]) for body in bodies)
@@ -254,7 +259,7 @@ def test_a_slow_model_and_generated_answers_get_a_request_for_each_case() -> Non
     for how, pace in (("sum", 3.0), ("generate", 0.001)):
         arm, bodies = recorded(told)
         arm._pace_s = pace
-        asyncio.run(arm.answer(cases(6), Chunk("plain", "base", tuple(range(6)), 2, texts=16), [], how))  # type: ignore[arg-type]
+        asyncio.run(arm.answer(cases(6), Chunk("plain", "base", tuple(range(6)), 2, texts=16), shown_none, how))  # type: ignore[arg-type]
         assert [len(body["input"]) for body in bodies] == [1] * 6
     assert {body["temperature"] for body in bodies} == {0.0}
     assert len({body["seed"] for body in bodies}) == 6
@@ -263,8 +268,8 @@ def test_a_slow_model_and_generated_answers_get_a_request_for_each_case() -> Non
 def test_only_the_best_label_is_asked_for_where_no_probabilities_are_wanted() -> None:
     arm, bodies = recorded(told)
     arm._probabilities = False
-    asyncio.run(arm.answer(cases(1), Chunk("plain", "base", (0,), 1), [], "mean"))
-    asyncio.run(arm.answer(cases(1), Chunk("plain", "rerun-1", (0,), 1), []))
+    asyncio.run(arm.answer(cases(1), Chunk("plain", "base", (0,), 1), shown_none, "mean"))
+    asyncio.run(arm.answer(cases(1), Chunk("plain", "rerun-1", (0,), 1), shown_none))
     scored, sampled = bodies
     assert (scored["probabilities"], scored["scoring"]) == (False, "mean")
     assert "probabilities" not in sampled
@@ -354,7 +359,7 @@ def test_requests_of_a_chunk_are_in_flight_together_but_never_more_than_asked() 
         client._http = httpx.AsyncClient(base_url="http://service", transport=httpx.MockTransport(handle))
         async with client:
             arm = ModelArm(ARM, client, "claims-desk", LABELS, seed=0)
-            rows = await arm.answer(cases(10), Chunk("plain", "base", tuple(range(10)), 3), lambda _: [])
+            rows = await arm.answer(cases(10), Chunk("plain", "base", tuple(range(10)), 3), shown_none)
             assert [row["case_id"] for row in rows] == list(range(10))
             assert all(row["latency_ms"] >= 10 for row in rows)
 

@@ -152,11 +152,11 @@ def test_what_cannot_use_a_kind_says_what_to_do(service: TestClient) -> None:
         data = {"text": "text", "name": kind.replace("_", "-"), **NAMED[kind]}
         assert service.post("/v1/datasets", files={"file": ("desk.jsonl", jsonl(kind))}, data=data).status_code == 201
         tasks = [{"name": "desk", "dataset": data["name"]}]
-        for path, body in (
-            ("/v1/training-runs", {"name": "desk", "method": "lora", "tasks": tasks}),
-            ("/v1/training-runs/estimate", {"name": "desk", "method": "lora", "tasks": tasks}),
-            (f"/v1/benchmarks/{data['name']}/runs", {"models": ["general"]}),
-        ):
+        recipe = {"name": "desk", "method": "lora", "tasks": tasks}
+        asked: list[tuple[str, dict[str, Any]]] = [(f"/v1/benchmarks/{data['name']}/runs", {"models": ["general"]})]
+        if kind == "text":  # there is nothing to answer
+            asked += [("/v1/training-runs", recipe), ("/v1/training-runs/estimate", recipe)]
+        for path, body in asked:
             answer = service.post(path, json=body)
             assert answer.status_code == 400, (path, answer.text)
             message = answer.json()["error"]["message"]

@@ -12,9 +12,9 @@ depends_on = None
 COLUMNS = (
     ("prompt_sha256", sa.String(64)),
     ("seed", sa.BigInteger()),
-    ("queue_ms", sa.Float()),
-    ("ttft_ms", sa.Float()),
-    ("engine_ms", sa.Float()),
+    ("queue_ms", sa.Double()),
+    ("ttft_ms", sa.Double()),
+    ("engine_ms", sa.Double()),
     ("error_code", sa.String(64)),
 )
 

@@ -171,17 +171,19 @@ class PredictionOut(BaseModel):
     probabilities: dict[str, float] | None
     label_mass: float | None
     text: str | None = Field(description="what the model said before it was read as a label; null where labels were scored")
-    prompt_sha256: str | None = Field(description="of the user turn as the model saw it: the same hash, the same question")
-    seed: int | None = Field(description="of a generated answer")
+    prompt_sha256: str | None = Field(
+        default=None, description="of the user turn as the model saw it: the same hash, the same question"
+    )
+    seed: int | None = Field(default=None, description="of a generated answer")
     prompt_tokens: int | None
     completion_tokens: int | None
     latency_ms: float | None = Field(description="over HTTP; null where other cases shared the request")
-    queue_ms: float | None = Field(description="of that, waiting for the engine")
-    ttft_ms: float | None = Field(description="from there to the first token; null where labels were scored")
-    engine_ms: float | None = Field(description="in the engine, waiting included")
+    queue_ms: float | None = Field(default=None, description="of that, waiting for the engine")
+    ttft_ms: float | None = Field(default=None, description="from there to the first token; null where labels were scored")
+    engine_ms: float | None = Field(default=None, description="in the engine, waiting included")
     digest: str | None
     error: str | None = Field(description="why there is no answer; the case then counts as wrong")
-    error_code: str | None = Field(description="arm_given_up: it was not asked, after many errors in a row")
+    error_code: str | None = Field(default=None, description="arm_given_up: it was not asked, after many errors in a row")
 
     @classmethod
     def of(cls, prediction: Prediction) -> Self:

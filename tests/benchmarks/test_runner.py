@@ -255,6 +255,15 @@ def test_cases_share_requests_once_their_pace_is_known_and_keep_a_row_each() -> 
     assert {row["latency_ms"] is None for row in rows[:32]} == {True}  # a round trip that many share is nobody's own
 
 
+def test_only_cases_that_are_shown_the_same_examples_share_a_request() -> None:
+    arm, bodies = recorded(told)
+    arm._pace_s = 0.001
+    shown = {case.id: cases(1, start=90 if case.id < 4 else 91 + case.id) for case in cases(8)}
+    rows = asyncio.run(arm.answer(cases(8), Chunk("plain", "base", tuple(range(8)), 2, texts=16), lambda case: shown[case.id]))
+    assert [row["case_id"] for row in rows] == list(range(8))
+    assert sorted(len(body["input"]) for body in bodies) == [1, 1, 1, 1, 4]
+
+
 def test_a_slow_model_and_generated_answers_get_a_request_for_each_case() -> None:
     for how, pace in (("sum", 3.0), ("generate", 0.001)):
         arm, bodies = recorded(told)

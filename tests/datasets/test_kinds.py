@@ -154,14 +154,16 @@ def test_what_cannot_use_a_kind_says_what_to_do(service: TestClient) -> None:
         tasks = [{"name": "desk", "dataset": data["name"]}]
         recipe = {"name": "desk", "method": "lora", "tasks": tasks}
         asked: list[tuple[str, dict[str, Any]]] = [(f"/v1/benchmarks/{data['name']}/runs", {"models": ["general"]})]
-        if kind == "text":  # there is nothing to answer
-            asked += [("/v1/training-runs", recipe), ("/v1/training-runs/estimate", recipe)]
         for path, body in asked:
             answer = service.post(path, json=body)
             assert answer.status_code == 400, (path, answer.text)
             message = answer.json()["error"]["message"]
             assert f"{data['name']!r} is of the kind {kind} (" in message
             assert "Name one with labels, or upload the file again with label=..." in message
+        for path in ("/v1/training-runs", "/v1/training-runs/estimate") if kind == "text" else ():
+            answer = service.post(path, json=recipe)
+            assert answer.status_code == 400, (path, answer.text)
+            assert "'text' holds texts alone, to read" in answer.json()["error"]["message"]
         with pytest.raises(InvalidRequest, match=f"A comparison of trainings takes .* is of the kind {kind} "):
             asyncio.run(read_study(Settings().database, str(data["name"]), task=None, sizes="all", seeds=1, limit=None))
     assert service.get("/v1/training-runs").json()["data"] == []

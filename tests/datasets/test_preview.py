@@ -52,6 +52,7 @@ def test_columns_rows_and_report_are_told(preview: Preview) -> None:
         "position": 0,
         "split": "train",
         "text": f"{' '.join(WORDS)} 0",
+        "columns": None,
         "label": "a",
         "answer": None,
         "fields": None,

@@ -74,7 +74,7 @@ async def answers(client: ServiceClient, pair: Pair, asked: Sequence[Question], 
     """The labels that both chose, each model asked in its style."""
 
     async def label(model: str, question: Question) -> Label:
-        answer: Label = (await client.classify(question.body(model, styles[model]))).body["label"]
+        answer: Label = (await client.classify(question.body(model, styles[model]))).body[0]["label"]
         return answer
 
     return await ask_both(pair, asked, label)

@@ -122,16 +122,34 @@ def _logprobs(request: GenerateRequest, pieces: Sequence[Piece], start: int) -> 
         return None
     out = LogprobsOut(tokens=[], token_logprobs=[], top_logprobs=[], text_offset=[])
     for piece in pieces:
-        end = start + len(piece.text)
-        for told in piece.logprobs:
+        places = _offsets(piece.text, [told.text for told in piece.logprobs])
+        for told, place in zip(piece.logprobs, places, strict=True):
             out.tokens.append(told.text)
             out.token_logprobs.append(None if told.logprob is None else natural_log(told.logprob, request.model))
             out.top_logprobs.append(_top(request, told))
-            out.text_offset.append(start)
-            # Half a character has a text of its own here, but none in the piece.
-            start = min(start + len(told.text), end)
-        start = end
+            out.text_offset.append(start + place)
+        start += len(piece.text)
     return out
+
+
+_PART = "\ufffd"  # what a token of some bytes of a character decodes to, alone
+
+
+def _offsets(text: str, tokens: Sequence[str]) -> list[int]:
+    """Where in `text`, which they make together, each token begins; one that holds part of a character, at that character.
+
+    Characters in a row that are all in parts are not told apart: their tokens begin at the first of them.
+    """
+    places, at = [], 0
+    for token in tokens:
+        known = token if text.startswith(token, at) else token.strip(_PART)
+        begins = text.find(known, at) if known else at
+        if begins < 0:  # an engine's own way to write a token
+            places.append(at)
+            continue
+        places.append(max(at, begins - 1) if known != token and token.startswith(_PART) and known else begins)
+        at = begins + len(known)
+    return places
 
 
 def _top(request: GenerateRequest, told: TokenLogprob) -> dict[str, float] | None:

@@ -95,7 +95,7 @@ def test_a_model_that_cannot_score_is_asked_to_say_the_label_and_what_it_says_is
         estimate = client.post("/v1/benchmarks/desk/runs/estimate", json=body).json()
         cloud, few_shot, custom = estimate["arms"]
         assert (estimate["test_cases"], estimate["validation_cases"]) == (15, 6)
-        assert (cloud["calls"], custom["calls"]) == (6 + 15 + 2 * 3, 15 + 2 * 3)
+        assert cloud["calls"] == custom["calls"] == 6 + 15 + 2 * 3
         expected = (cloud["prompt_tokens"]["low"] * 2 + cloud["answer_tokens"]["low"] * 10) / 1e6
         assert cloud["money"]["low"] == pytest.approx(expected)
         assert cloud["seconds"]["high"] > 0

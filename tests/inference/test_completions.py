@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.engines.fake import EOS
+from app.inference.completions import _offsets
 from tests.fakes import SilentEndEngine, serve_with
 from tests.inference.conftest import Start
 
@@ -124,6 +125,30 @@ def test_offsets_tell_where_each_token_s_text_begins(client: TestClient) -> None
     for token, offset in zip(choice["logprobs"]["tokens"], choice["logprobs"]["text_offset"], strict=True):
         if token.isascii() and token != "</s>":
             assert choice["text"][offset : offset + 1] == token
+
+
+def test_a_character_of_several_tokens_moves_no_offset_behind_it(client: TestClient) -> None:
+    text = "the na\u00efve caf\u00e9 owner."
+    (choice,) = complete(client, prompt=text, logprobs=0, echo=True, max_tokens=0)["choices"]
+
+    placed = list(zip(choice["logprobs"]["tokens"], choice["logprobs"]["text_offset"], strict=True))
+    whole = [(token, offset) for token, offset in placed if "\ufffd" not in token and token]
+    assert all(text.startswith(token, offset) for token, offset in whole)
+    assert [offset for token, offset in placed if "\ufffd" in token] == [6, 6, 13, 13]
+    assert max(offset for _, offset in whole) == len(text) - 1
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens", "places"),
+    [
+        ("a\u00efve", ["a", "\ufffd", "\ufffdv", "e"], [0, 1, 1, 3]),  # the end of a character and more in one token
+        ("a\u00ef\u00ef.", ["a\ufffd", "\ufffd", "\ufffd", "\ufffd", "."], [0, 1, 1, 1, 3]),
+        ("\ufffda", ["\ufffd", "a"], [0, 1]),  # the text's own
+        ("ab", ["_a", "b"], [0, 1]),
+    ],
+)
+def test_offsets_of_tokens_that_hold_parts_of_characters(text: str, tokens: list[str], places: list[int]) -> None:
+    assert _offsets(text, tokens) == places
 
 
 def test_a_stream_joins_to_the_whole_answer_with_its_log_probabilities(client: TestClient) -> None:

@@ -39,8 +39,10 @@ def arm_result(
     columns: Mapping[int, Mapping[str, str]] | None = None,
     slices: Sequence[str] = (),
     cluster: str | None = None,
+    how: How | None = None,
 ) -> ArmResult:
     """`predictions` are this arm's, of every condition; latency counts for the first `timed` test cases, asked one by one.
+    `how`: the way in which a model was asked.
 
     A fitted baseline knows its own size and validation accuracy. `columns`: case -> its kept columns, of which `slices` and
     `cluster` name some.
@@ -70,6 +72,8 @@ def arm_result(
         reruns=reruns,
         rewordings=rewordings,
         probabilities=[one.probabilities for one in answers],
+        label_mass=[one.label_mass for one in answers],
+        scoring=None if baseline or how == "generate" else how,
         tokens=() if baseline else [(one.prompt_tokens or 0) + (one.completion_tokens or 0) for one in answers],
         answer_tokens=() if baseline else [one.completion_tokens or 0 for one in answers],
         clusters=[beside[case.id][cluster] for case in test] if cluster else (),

@@ -104,7 +104,7 @@ async def _run(bench: Bench) -> None:
         for name, style in asked.items()
         if len(styles.get(name, [])) > 1 or style.how == "generate"
     }
-    await summarise(bench.run_id, notes, validated, throughput)
+    await summarise(bench.run_id, notes, validated, throughput, asked)
 
 
 async def _answer(bench: Bench, chunk: Chunk, style: Style) -> tuple[int, float]:
@@ -192,6 +192,7 @@ async def summarise(
     notes: Mapping[str, str],
     validated: Mapping[str, float],
     throughput: Mapping[str, Sequence[tuple[int, float]]],
+    asked: Mapping[str, Style],
 ) -> None:
     """The table and the verdict from everything that is stored, also from before an interruption."""
     bench = _open[run_id]
@@ -218,6 +219,7 @@ async def summarise(
                 columns=columns,
                 slices=bench.config.get("slices", ()),
                 cluster=bench.config.get("cluster"),
+                how=asked[name].how,
             )
         )
     models = [one for one in arms if one.kind != "baseline"]

@@ -1,7 +1,7 @@
 """Benchmarks over HTTP: tasks, and runs with their progress, predictions and report."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response, status
@@ -167,17 +167,26 @@ async def _existing_run(run_id: str, session: SessionDep) -> Run:
 @router.get("/runs/{run_id}/events", response_class=EventSourceResponse)
 async def stream_events(run: Annotated[Run, Depends(_existing_run)], database: DatabaseDep) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: `progress` at every change, `end` when the run is over."""
+
+    async def look() -> EventOut:
+        async with transaction(database) as session:
+            return EventOut.model_validate(await store.find_run(session, run.id), from_attributes=True)
+
+    async for event in events(look):
+        yield event
+
+
+async def events(look: Callable[[], Awaitable[EventOut]]) -> AsyncIterator[ServerSentEvent]:
+    """`progress` whenever what `look` sees has changed, `end` when it is over."""
     last = None
     while True:
-        async with transaction(database) as session:
-            now = await store.find_run(session, run.id)
-        event = EventOut(id=now.id, status=now.status, progress=now.progress, error=now.error)
+        now = await look()
         over = now.status not in store.UNFINISHED
-        if over or event != last:
-            yield ServerSentEvent(event="end" if over else "progress", data=event)
+        if over or now != last:
+            yield ServerSentEvent(event="end" if over else "progress", data=now)
         if over:
             return
-        last = event
+        last = now
         await asyncio.sleep(POLL_S)
 
 

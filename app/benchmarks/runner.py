@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 from app.benchmarks.baselines import Baseline, Majority, TfidfLogistic
-from app.benchmarks.consistency import REWORDINGS
 from app.errors import Unprocessable
 from app.inference.schemas import Scoring
 
@@ -180,19 +179,6 @@ def _chunks(arm: Arm, condition: str, cases: Sequence[int], concurrency: int, te
     at_once = concurrency * texts
     size = -(-CHUNK // at_once) * at_once
     return [Chunk(arm.name, condition, tuple(cases[at : at + size]), concurrency, texts) for at in range(0, len(cases), size)]
-
-
-def wording(text: str, condition: str, seed: int) -> str:
-    """The text as it is put under this condition: the same for every arm."""
-    kind, _, number = condition.partition("-")
-    if kind != "reword":
-        return text
-    return list(REWORDINGS.values())[int(number) - 1](text, seed)
-
-
-def call_seed(seed: int, case: int, condition: str) -> int:
-    """The seed of one sampled call: another for each case and rerun, the same when a resumed run asks again."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {case} {condition}".encode()).digest()[:4]) >> 1
 
 
 # ---- Arms of a request

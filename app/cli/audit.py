@@ -26,7 +26,7 @@ def audit(
     """Have lm-evaluation-harness score a model over the service, and compare with our own numbers, case by case.
 
     Exit code 0 when every log-likelihood, every choice and every score agree, 1 when one does not, 2 when nothing could be
-    compared. Needs lm-eval: pip install 'versus[audit]'. A task file may name functions, which are run: audit what you trust.
+    compared. Needs lm-eval: pip install 'versus\\[audit]'. A task file may name functions, which are run: audit what you trust.
 
     Examples:
 

@@ -32,7 +32,7 @@ class GateCommand(TyperCommand):
 
 def gate(
     run: Annotated[str, typer.Argument(help="A run's id, or a file of `versus export-run`.")],
-    gates: Annotated[list[str], typer.Option("--gate", help='Such as "recall[fraud] >= 0.9"; repeat for more.')],
+    gates: Annotated[list[str], typer.Option("--gate", help='Such as "recall\\[fraud] >= 0.9"; repeat for more.')],
     baseline: Annotated[str | None, typer.Option(help="A run, a file, or another arm of this run.")] = None,
     arm: Annotated[str | None, typer.Option(help="By default the run's only custom arm.")] = None,
     baseline_arm: Annotated[str | None, typer.Option(help="By default the arm of the same name or model.")] = None,
@@ -48,7 +48,7 @@ def gate(
 
     Examples:
 
-      versus gate run_1 --gate "accuracy >= 0.85" --gate "recall[fraud] >= 0.9 @99%" --gate "always_wrong <= 0"
+      versus gate run_1 --gate "accuracy >= 0.85" --gate "recall\\[fraud] >= 0.9 @99%" --gate "always_wrong <= 0"
 
       versus gate run_2 --baseline run_1 --gate "accuracy >= -0.01 @95%" --gate "regressed <= 5" --junit gate.xml
 

@@ -39,8 +39,9 @@ def scorecard(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the whole report as Markdown, nothing else.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scorecard as JSON, nothing else.")] = False,
 ) -> None:
-    """Measure why a custom model should be used, or not: domain data, vocabulary, the task, control and safety, cost; and what
-    generality is kept. Each reason is supported, refuted or inconclusive.
+    """Measure five reasons for a custom model: each is supported, refuted or inconclusive; and what generality is kept.
+
+    The reasons: domain data, vocabulary and patterns, the task, control and safety, cost and performance.
 
     The service must be running, with a worker. Ctrl-C leaves the scorecard going on; it is printed how to follow it.
 

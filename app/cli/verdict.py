@@ -24,7 +24,7 @@ def verdict(
     ] = None,
     cost_rule: Annotated[str, typer.Option(help="What makes an arm cheaper: money, latency or bytes.")] = "",
     cost_matrix: Annotated[
-        Path | None, typer.Option(help="TOML: currency, wrong, invalid, [matrix.GOLD] answered = money.")
+        Path | None, typer.Option(help="TOML: currency, wrong, invalid, \\[matrix.GOLD] answered = money.")
     ] = None,
     floor: Annotated[list[str] | None, typer.Option(help="Recall floor: LABEL=SHARE, such as fraud=0.9.")] = None,
     price: Annotated[

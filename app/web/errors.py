@@ -68,7 +68,8 @@ def explain(errors: Sequence[Any]) -> tuple[str, str | None]:
     if first["type"] == "missing":
         return f"The field {field!r} is missing." if field else "The request has no body; send JSON.", field or None
     more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
-    return f"{field or 'The body'}: {_said(first)}, not {_shown(first.get('input'))}{more}.", field or None
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{field or 'The body'}: {said}, not {_shown(first.get('input'))}{more}.", field or None
 
 
 def _shown(value: object) -> str:

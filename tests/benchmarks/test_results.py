@@ -74,3 +74,13 @@ def test_the_way_a_model_was_asked_is_told_in_words() -> None:
     generated = style_note(Style(0, "generate"), 1, 100, 0)
     assert generated == "an answer generated at temperature 0 and read as a label, for its engine cannot score labels."
     assert "chosen from 9 ways by accuracy on 100 validation cases." in style_note(Style(4, "mean"), 9, 100, 0)
+
+
+def test_an_arm_tells_how_its_labels_were_compared_and_what_they_had_together() -> None:
+    answers = rows(None, None, None, None)
+    for one in answers:
+        one.probabilities, one.label_mass = {"auto": 0.9, "fire": 0.1}, 0.25
+    known = {"timed": 0, "per_second": None, "validated": None}
+    scored = arm_result(ARM, answers, TEST, how="sum", **known)
+    assert (scored.scoring, scored.label_mass) == ("sum", [0.25] * 4)
+    assert arm_result(ARM, answers, TEST, how="generate", **known).scoring is None

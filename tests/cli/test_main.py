@@ -33,8 +33,11 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
         "models",
         "data",
         "train",
+        "tasks",
         "bench",
+        "report",
         "verdict",
+        "scorecard",
         "gate",
         "deltas",
         "export-run",
@@ -50,6 +53,13 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [("gate", "recall[fraud]"), ("audit", "versus[audit]"), ("verdict", "[matrix.GOLD]")]
+)
+def test_brackets_of_a_help_text_are_no_markup(command: str, said: str) -> None:
+    assert said in versus(command, "--help", COLUMNS="200").stdout
 
 
 def test_the_version(tmp_path: Path) -> None:

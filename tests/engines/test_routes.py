@@ -17,7 +17,7 @@ from app.catalog.shelf import take_away
 from app.database.base import now
 from app.database.migrations import upgrade
 from app.database.session import connect, transaction
-from app.database.tables import Run, TrainingRun
+from app.database.tables import Run, Scorecard, TrainingRun
 from app.engines import removal
 from app.main import create_app
 from app.settings import Settings
@@ -179,18 +179,21 @@ def test_what_unfinished_work_names_stays_and_finished_work_does_not_matter(clie
     shared = {"status": "running", "progress": {}, "error": None, "created_at": now(), "updated_at": now()}
     training = {"name": "x", "recipe": {"base": "claims@1"}, "recipe_digest": "d", "model": None}
     bench = {"task": "t", "config": {"arms": [{"name": "c", "model": "claims@1"}]}, "summary": None}
+    reasons = {"task": "t", "config": {"general": {"id": "general@1"}, "custom": {"id": "claims@1"}}, "result": None}
 
     async def write(status: str) -> None:
         database = connect(settings.database)
         async with transaction(database) as session:
             await session.merge(TrainingRun(id="train_1", **(shared | training | {"status": status})))
             await session.merge(Run(id="run_1", **(shared | bench | {"status": status})))
+            await session.merge(Scorecard(id="score_1", **(shared | reasons | {"status": status})))
         await database.close()
 
     asyncio.run(write("queued"))
     message = refused(client, "claims@1")
     assert "training run train_1 (queued) starts from it" in message
     assert "benchmark run run_1 (queued) asks it" in message
+    assert "scorecard score_1 (queued) measures it" in message
     asyncio.run(write("succeeded"))
     assert client.delete("/v1/models/claims@1").status_code == 200
 

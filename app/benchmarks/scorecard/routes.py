@@ -1,19 +1,21 @@
 """Scorecards over HTTP: asked for, followed, listed, read as Markdown, cancelled."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.benchmarks import routes as benchmarks
 from app.benchmarks import store as runs
 from app.benchmarks import tasks
-from app.benchmarks.schemas import RunIn
+from app.benchmarks.schemas import EventOut, RunIn
 from app.benchmarks.scorecard import render, store
 from app.benchmarks.scorecard.schemas import ScorecardIn, ScorecardListOut, ScorecardOut
 from app.benchmarks.scorecard.steps import STEPS
 from app.catalog.catalog import ModelVersion
 from app.database.session import transaction
-from app.database.tables import Run
+from app.database.tables import Run, Scorecard
 from app.datasets.store import find_dataset
 from app.deps import CatalogDep, DatabaseDep, EnginesDep, JobsDep, SessionDep, SettingsDep
 from app.errors import Conflict, Unprocessable
@@ -100,6 +102,24 @@ async def list_scorecards(
 async def get_scorecard(scorecard_id: str, session: SessionDep) -> ScorecardOut:
     """One scorecard; its result when it succeeded."""
     return ScorecardOut.of(await store.find(session, scorecard_id))
+
+
+async def _existing(scorecard_id: str, session: SessionDep) -> Scorecard:
+    return await store.find(session, scorecard_id)
+
+
+@router.get("/{scorecard_id}/events", response_class=EventSourceResponse)
+async def stream_events(
+    scorecard: Annotated[Scorecard, Depends(_existing)], database: DatabaseDep
+) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events: `progress` at every step, `end` when the scorecard is over."""
+
+    async def look() -> EventOut:
+        async with transaction(database) as session:
+            return EventOut.model_validate(await store.find(session, scorecard.id), from_attributes=True)
+
+    async for event in benchmarks.events(look):
+        yield event
 
 
 @router.get("/{scorecard_id}/report", response_model=None)

@@ -51,6 +51,9 @@ def test_a_cancelled_scorecard_takes_the_runs_with_it_that_were_started_for_it(s
     cancelled = service.call("POST", f"/v1/scorecards/{queued['id']}/cancel").json()
     assert cancelled["status"] == "cancelled"
     assert service.call("GET", f"/v1/runs/{queued['config']['run']}").json()["status"] == "cancelled"
+    told = service.call("GET", f"/v1/scorecards/{queued['id']}/events").text
+    assert told.startswith("event: end\n")
+    assert '"status":"cancelled"' in told
     assert service.call("GET", f"/v1/scorecards/{queued['id']}/report").status_code == 409
 
 

@@ -164,7 +164,7 @@ async def create_run(session: AsyncSession, task: str, dataset_id: str, config: 
 
 async def find_run(session: AsyncSession, run_id: str) -> Run:
     """Raises NotFound."""
-    run = await session.get(Run, run_id)
+    run = await session.get(Run, run_id) if run_id.isprintable() else None  # PostgreSQL refuses to look for a NUL
     if run is None:
         raise NotFound(f"There is no run {run_id!r}. GET /v1/runs lists all.")
     return run
@@ -177,7 +177,9 @@ async def list_runs(session: AsyncSession, *, task: str | None, cursor: str | No
         query = query.where(Run.task == task)
     if cursor is not None:
         (last,) = _position(cursor, (str,))
-        at = await find_run(session, last)
+        at = await session.get(Run, last)
+        if at is None:
+            raise InvalidRequest(_NO_CURSOR, param="cursor")
         query = query.where(tuple_(Run.created_at, Run.id) < tuple_(at.created_at, at.id))
     found = list(await session.scalars(query))
     return found[:limit], _cursor(found[limit - 1].id) if len(found) > limit else None
@@ -277,12 +279,18 @@ def _cursor(*key: str | int) -> str:
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
+_NO_CURSOR = "The cursor is not one that this list returned; leave it out to start."
+_LARGEST = 2**31  # beyond any position of a row
+
+
 def _position(cursor: str, kinds: tuple[type, ...]) -> list[Any]:
-    """What a cursor stands for; raises InvalidRequest for a text that is none of ours."""
+    """What a cursor stands for; raises InvalidRequest for a text that is none of ours, or that no database can look for."""
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError as error:
-        raise InvalidRequest("The cursor is not one that a list returned; leave it out to start.", param="cursor") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(_NO_CURSOR, param="cursor") from error
     if not isinstance(key, list) or [type(part) for part in key] != list(kinds):
-        raise InvalidRequest("The cursor is not one of this list; leave it out to start.", param="cursor")
+        raise InvalidRequest(_NO_CURSOR, param="cursor")
+    if not all(part.isprintable() if isinstance(part, str) else 0 <= part < _LARGEST for part in key):
+        raise InvalidRequest(_NO_CURSOR, param="cursor")
     return key

@@ -12,12 +12,14 @@ from app.errors import Unprocessable
 
 
 async def known_query(request: Request) -> None:
-    """Raises Unprocessable for the first name in the query that the route does not have."""
+    """Raises Unprocessable for the first name in the query that the route does not have, or whose value no database takes."""
     route = request.scope.get("route")
     if not request.query_params or not isinstance(route, APIRoute):
         return
     known = {name for field in _fields(route.dependant) for name in _names(field)}
-    for name in request.query_params:
+    for name, value in request.query_params.multi_items():
+        if "\0" in value:
+            raise Unprocessable(f"{name} holds a NUL character; remove it.", param=name)
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"It knows {', '.join(sorted(known)) or 'none'}."

@@ -1,6 +1,7 @@
 """Benchmarks over HTTP: what is refused, and what can be followed, read and cancelled."""
 
 import asyncio
+import base64
 import csv
 import io
 import json
@@ -24,6 +25,11 @@ SMALL = {
     "few_shot": False,
     "limit": 12,
 }
+
+
+def made(key: list[Any]) -> str:
+    """A cursor that no list returned."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
 def test_an_uploaded_dataset_is_a_task_and_tasks_tell_how_they_are_put(world: Any) -> None:
@@ -130,7 +136,10 @@ def test_a_run_from_request_to_report(world: Any) -> None:
     assert seen == sorted(seen)
     only = world.call("GET", f"/v1/runs/{run['id']}/predictions?arm=good&condition=base").json()["data"]
     assert {one["arm"] for one in only} == {"good"}
-    assert world.call("GET", f"/v1/runs/{run['id']}/predictions?cursor=zzz").status_code == 400
+    for key in ("zzz", made(["run_1"]), made(["a\0", "base", 1]), made(["a", "base", 10**30]), made(["a", "\ud800", 1])):
+        assert world.call("GET", f"/v1/runs/{run['id']}/predictions?cursor={key}").status_code == 400
+    for key in ("zzz", made(["run_1"]), made(["\ud800"]), made(["a", "base", 1])):
+        assert world.call("GET", f"/v1/runs?cursor={key}").status_code == 400
 
     cancelled = world.call("POST", f"/v1/runs/{run['id']}/cancel")
     assert cancelled.status_code == 409

@@ -10,6 +10,7 @@ from tests.web.conftest import Start
     [
         ("/v1/training-runs?limt=3", "The query has 'limt', which this route does not know. Did you mean 'limit'?"),
         ("/v1/training-runs?status=running", "The query has 'status', which this route does not know."),
+        ("/v1/runs?task=%00", "task holds a NUL character"),
         ("/v1/aliases?x=1", "The query has 'x', which this route does not know. It knows none."),
     ],
 )

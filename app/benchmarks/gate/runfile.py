@@ -99,7 +99,7 @@ async def load(session: Session, run: Run) -> RunFile:
     if run.status != "succeeded" or run.dataset_id is None:
         why = f": {run.error}" if run.error else ""
         raise Conflict(
-            f"Run {run.id} is {run.status}{why}. Only a run that succeeded has all its answers; resume or repeat it."
+            f"Run {run.id} is {run.status}{why}. Only a run that succeeded has all its answers; wait for it, or start another."
         )
     dataset = await find_dataset(session, run.dataset_id)
     test = [

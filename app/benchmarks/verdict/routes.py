@@ -19,7 +19,7 @@ from app.catalog.cards import Card
 from app.catalog.catalog import Catalog
 from app.database.session import Session, transaction
 from app.deps import CatalogDep, DatabaseDep, SessionDep
-from app.errors import Conflict, NotFound, UnknownModel
+from app.errors import Conflict, NotFound, Unavailable, UnknownModel
 
 router = APIRouter(prefix="/v1/verdicts", tags=["verdicts"])
 
@@ -88,12 +88,12 @@ def _decided(
 
 
 def _card(arm: ArmResult, catalog: Catalog) -> Card | None:
-    """None for a baseline, and for a version that is no longer there."""
+    """None for a baseline, and for a version that is no longer there or cannot be served."""
     if arm.model is None or arm.version is None:
         return None
     try:
         return catalog.find(arm.model).card
-    except UnknownModel:
+    except (UnknownModel, Unavailable):
         return None
 
 

@@ -109,7 +109,7 @@ class Costs(_Part):
     """What each answer costs the business."""
 
     currency: str = Field("USD", min_length=1, max_length=20)
-    matrix: dict[Label, dict[Label, float]] = Field(
+    matrix: dict[Label, dict[Label, Annotated[float, Field(ge=-1e12, le=1e12)]]] = Field(
         min_length=1,
         description="right label -> answered label -> money per case; `invalid` is an answer that is none of the labels; what "
         "is not named costs nothing",
@@ -153,7 +153,7 @@ class Task(_Part):
     slices: tuple[Column, ...] = Field((), max_length=10, description="kept columns by whose values results are told apart")
     cluster: Column | None = Field(None, description="kept column of what belongs together (a contract, a claim)")
     costs: Costs | None = Field(None, description="money per right and answered label")
-    recall_floors: dict[Label, Annotated[float, Field(gt=0, le=1)]] = Field(
+    recall_floors: dict[Label, Annotated[float, Field(gt=0, lt=1)]] = Field(
         default_factory=dict, description="label -> the least share of its cases that must be found"
     )
     source: DomainSource | None = Field(None, description="where rows come from that a domain generates; none: uploaded")

@@ -19,7 +19,7 @@ PER = 1000  # money is told per so many cases
 BAND = 0.25  # prices move by this share, both ways
 RESAMPLES = 2000
 
-Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Money = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 
 class _Part(BaseModel):

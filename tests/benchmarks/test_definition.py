@@ -128,7 +128,8 @@ def test_each_kind_has_its_scorer_its_labels_and_its_words(kind: str, scorer: st
         ({"costs": {"matrix": {"ice": {"fire": 1}}}}, "costs", "'ice' is not a label"),
         ({"costs": {"matrix": {"fire": {"water": float("inf")}}}}, "costs.matrix.fire.water", "finite"),
         ({"recall_floors": {"ice": 0.5}}, "recall_floors", "'ice' is not a label"),
-        ({"recall_floors": {"fire": 90}}, "recall_floors.fire", "less than or equal to 1"),
+        ({"recall_floors": {"fire": 90}}, "recall_floors.fire", "less than 1"),
+        ({"costs": {"matrix": {"fire": {"theft": 1e300}}}}, "costs.matrix.fire.theft", "1000000000000"),
         ({"source": {"domain": "claims-type", "train": 0, "validation": 1, "test": 1}}, "source.train", "greater than"),
     ],
 )

@@ -8,8 +8,9 @@ from app.errors import SetupError
 
 
 def cell(measured: Mapping[str, Any]) -> str:
-    """.842 [.81-.87]"""
-    return f"{share(measured['estimate'], 3)} [{share(measured['low'], 2)}-{share(measured['high'], 2)}]"
+    """.842 [.81-.87], or .042 [-.03 to .10]"""
+    between = "-" if measured["low"] >= 0 else " to "
+    return f"{share(measured['estimate'], 3)} [{share(measured['low'], 2)}{between}{share(measured['high'], 2)}]"
 
 
 def signed(measured: Mapping[str, Any]) -> str:
@@ -18,9 +19,10 @@ def signed(measured: Mapping[str, Any]) -> str:
 
 
 def share(value: float, digits: int) -> str:
-    """.842"""
-    text = f"{value:.{digits}f}"
-    return text.removeprefix("0") if text.startswith("0") else text[:-1]
+    """.842, 1.0, -.03"""
+    text = f"{abs(value):.{digits}f}"
+    sign = "-" if value < 0 and float(text) else ""
+    return sign + (text.removeprefix("0") if text.startswith("0") else text[:-1])
 
 
 def model_words(model: Mapping[str, Any]) -> str:

@@ -12,7 +12,8 @@ from app.errors import InvalidRequest
 
 INVALID = "invalid"  # the column of answers that are none of the labels
 
-Money = Annotated[float, Field(allow_inf_nan=False)]
+Money = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]  # so that no sum of it overflows
+Currency = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _SHOWN = 3
 
 
@@ -21,7 +22,7 @@ class Costs(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    currency: str = Field(min_length=1, max_length=20, description="such as EUR")
+    currency: Currency = Field(description="such as EUR")
     matrix: dict[str, dict[str, Money]] = Field(
         default_factory=dict,
         description='gold -> answered -> money per case; "invalid" is an answer that is none of the labels',

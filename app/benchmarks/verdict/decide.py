@@ -130,6 +130,8 @@ def _two(arms: Sequence[ArmResult], question: Question) -> tuple[ArmResult, ArmR
             "A verdict needs at least one general and one custom arm in the run. Name any two of its arms to compare those: "
             f"{', '.join(arm.arm for arm in arms)}."
         )
+    if custom.arm == general.arm:
+        raise InvalidRequest(f"{custom.arm} would be compared with itself; name two arms of the run.", param="general")
     return custom, general
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.benchmarks.economics import Money, Price, Training
 from app.benchmarks.verdict.cheaper import CostRule
-from app.benchmarks.verdict.costs import Costs
+from app.benchmarks.verdict.costs import Costs, Currency
 from app.benchmarks.verdict.differences import MetricName
 from app.benchmarks.verdict.question import Question
 from app.database.tables import StoredVerdict
@@ -40,7 +40,7 @@ class VerdictIn(BaseModel):
         default_factory=dict, description='"custom", "general", an arm or a model -> what its answers cost; else its card tells'
     )
     training: Training | None = Field(default=None, description="what the custom model cost once, for the break-even")
-    currency: str = Field(default="USD", min_length=1, max_length=20, description="of all prices")
+    currency: Currency = Field(default="USD", description="of all prices")
     cascade: bool = Field(
         default=True, description="whether both models together are tried, where validation says it is worth it"
     )

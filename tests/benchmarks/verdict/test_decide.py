@@ -158,6 +158,12 @@ def test_a_verdict_needs_both_kinds() -> None:
         decide([arm("claims", "custom", [1, 0])], LABELS)
 
 
+def test_an_arm_is_not_compared_with_itself() -> None:
+    arms = [arm("claims", "custom", [1, 0]), arm("general", "general", [0, 1])]
+    with pytest.raises(InvalidRequest, match="claims would be compared with itself"):
+        decide(arms, LABELS, Question(general="claims"))
+
+
 def test_unparsed_answers_lose_the_pair() -> None:
     custom = arm("claims", "custom", [1] * 40)
     general = replace(arm("general", "general", [1] * 40), predicted=[None] * 20 + [LABELS[i % 4] for i in range(20, 40)])

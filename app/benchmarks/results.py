@@ -102,9 +102,11 @@ def _errors(answers: Sequence[Prediction]) -> list[str]:
     too_long = sum(one.error is not None for one in answers) - len(others)
     notes = []
     if too_long:
-        notes.append(f"{too_long:,} cases were longer than its context and count as wrong.")
+        were, count = ("case was", "counts") if too_long == 1 else ("cases were", "count")
+        notes.append(f"{too_long:,} {were} longer than its context and {count} as wrong.")
     if others:
-        notes.append(f"{len(others):,} cases got an error in place of an answer and count as wrong. {_first(others)}")
+        got, count = ("case got", "counts") if len(others) == 1 else ("cases got", "count")
+        notes.append(f"{len(others):,} {got} an error in place of an answer and {count} as wrong. {_first(others)}")
     return notes
 
 
@@ -113,9 +115,8 @@ def _errors_again(predictions: Sequence[Prediction]) -> list[str]:
     again = _failed([one for one in predictions if one.condition.startswith(("rerun", "reword"))])
     if not again:
         return []
-    return [
-        f"{len(again):,} reruns and rewordings got an error in place of an answer and count as no decision. {_first(again)}"
-    ]
+    got, count = ("rerun or rewording", "counts") if len(again) == 1 else ("reruns and rewordings", "count")
+    return [f"{len(again):,} {got} got an error in place of an answer and {count} as no decision. {_first(again)}"]
 
 
 def _failed(answers: Sequence[Prediction]) -> list[Prediction]:

@@ -13,7 +13,8 @@ def _file(name: str) -> "RunFile | str":
     from app.benchmarks.gate import runfile
 
     path = Path(name)
-    return runfile.read(path) if path.suffix == ".json" or path.is_file() else name
+    # No id holds a slash, which would make another route of the service's address.
+    return runfile.read(path) if path.suffix == ".json" or path.is_file() or "/" in name else name
 
 
 async def load_run(name: str, url: str) -> "RunFile":

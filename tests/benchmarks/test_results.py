@@ -37,8 +37,8 @@ def test_some_errors_count_as_wrong_and_are_told_and_the_arm_goes_on() -> None:
     failure, notes, per_second = told(rows("refused", TOO_LONG, None, None))
     assert (failure, per_second) == (None, 9.0)
     assert notes == [
-        "1 cases were longer than its context and count as wrong.",
-        "1 cases got an error in place of an answer and count as wrong. The first: It is refused.",
+        "1 case was longer than its context and counts as wrong.",
+        "1 case got an error in place of an answer and counts as wrong. The first: It is refused.",
     ]
 
 
@@ -67,7 +67,7 @@ def test_errors_of_reruns_are_told_although_every_case_was_answered() -> None:
     again = rows(None, "broken", None, None, condition="rerun-1")
     failure, notes, _ = told([*rows(None, None, None, None), *again])
     assert failure is None
-    assert notes[0].startswith("1 reruns and rewordings got an error in place of an answer and count as no decision.")
+    assert notes[0].startswith("1 rerun or rewording got an error in place of an answer and counts as no decision.")
 
 
 def test_the_way_a_model_was_asked_is_told_in_words() -> None:

@@ -51,9 +51,10 @@ def verdict_lines(summary: Summary) -> list[str]:
         why = f" that answered; failed: {', '.join(failed)}" if failed else ""
         return [f"No verdict: it needs a general and a custom arm in the same run{why}."]
     pair, f1 = verdict["pair"], verdict["pair"]["macro_f1_difference"]
+    cases = "case" if pair["first_only"] == 1 else "cases"
     return [
         f"Verdict: {verdict['decision']}. {verdict['sentence']}",
-        f"Paired test, {pair['first']} against {pair['second']}: {pair['first_only']} cases only the first got right, "
+        f"Paired test, {pair['first']} against {pair['second']}: {pair['first_only']} {cases} only the first got right, "
         f"{pair['second_only']} only the second; McNemar mid-p {p_value(pair['p_value'])}; macro-F1 difference "
         f"{f1['estimate']:+.3f} [{f1['low']:+.3f} to {f1['high']:+.3f}]; n = {pair['n']:,}. Cost: {verdict['cost']}.",
     ]

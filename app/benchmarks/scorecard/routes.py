@@ -44,7 +44,7 @@ async def create_scorecard(
         rules = await tasks.find_task(session, body.rules_task)
         if strangers := sorted(set(body.refusals) - set(rules.labels)):
             raise Unprocessable(
-                f"Task {rules.name!r} has no label {strangers[0]!r}; its labels are {', '.join(rules.labels)}.",
+                f"Task {rules.name!r} has no label {strangers[0]!r}; its labels are {', '.join(rules.labels) or 'none'}.",
                 param="refusals",
             )
         if body.general_texts is not None:

@@ -40,7 +40,7 @@ class ScorecardIn(BaseModel):
     per_kind: int = Field(default=12, ge=2, le=200, description="cases of each kind of general task")
     margin_points: float = Field(default=5.0, gt=0, le=100, description="loss on general tasks that still counts as retained")
     price_per_hour: float | None = Field(
-        default=None, gt=0, description="of the machine that serves models without a price per token, US dollars"
+        default=None, gt=0, le=1e12, description="of the machine that serves models without a price per token, US dollars"
     )
     seed: int = Field(default=0, ge=0, lt=2**31, description="of every sample")
 

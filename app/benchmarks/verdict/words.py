@@ -22,7 +22,9 @@ def sentence(verdict: Verdict) -> str:
         *(_macro_f1(d) for d in verdict.metrics if d.metric == "macro_f1"),
         _advice(verdict),
         *(_floor(floor) for floor in verdict.floors if floor.state != "met"),
-        f"About {verdict.cases_still_needed:,} more cases would settle it." if verdict.cases_still_needed else "",
+        f"About {verdict.cases_still_needed:,} more case{'s' if verdict.cases_still_needed > 1 else ''} would settle it."
+        if verdict.cases_still_needed
+        else "",
         _where(verdict.wins_general),
         _classical(verdict.baseline),
     ]

@@ -16,6 +16,8 @@ _PARALLEL = (
     "tokens",
     "answer_tokens",
     "clusters",
+    "sizes",
+    "records",
 )  # one entry per case, or none
 
 
@@ -46,6 +48,11 @@ class ArmResult:
     answer_tokens: Sequence[int] = ()  # of the answer alone, one per case, or empty
     clusters: Sequence[str] = ()  # what cases belong together (a contract, a claim), one per case; or each case alone
     slices: Mapping[str, Sequence[str]] = field(default_factory=dict)  # column -> its value, one per case
+    scores: Mapping[str, Sequence[float | None]] = field(
+        default_factory=dict
+    )  # metric -> one per case, of kinds without labels
+    sizes: Sequence[float] = ()  # bytes of each text, by which its bits per byte are weighted
+    records: Sequence[tuple[str, Mapping[str, Any] | None]] = ()  # extraction: right fields as JSON, and those of the answer
     cases_per_second: float | None = None
     parameters: int | None = None
     bytes: int | None = None
@@ -58,7 +65,9 @@ class ArmResult:
             raise InvalidRequest(f"Arm {self.arm!r} has no case; run the task on at least one.")
         if len(set(self.cases)) != n:
             raise InvalidRequest(f"Arm {self.arm!r} has a case twice; keep one base answer per case.")
-        parallel = {name: getattr(self, name) for name in ("gold", "predicted", *_PARALLEL)} | dict(self.slices)
+        parallel = (
+            {name: getattr(self, name) for name in ("gold", "predicted", *_PARALLEL)} | dict(self.slices) | dict(self.scores)
+        )
         for name, entries in parallel.items():
             if (length := len(entries)) != n and (length or name in ("gold", "predicted")):
                 raise InvalidRequest(f"Arm {self.arm!r} has {n} cases but {length} {name}; give one per case.")
@@ -90,4 +99,5 @@ def aligned(arm: ArmResult, to: ArmResult) -> ArmResult:
 
     columns: dict[str, Any] = {name: ordered(getattr(arm, name)) for name in (*_PARALLEL, "predicted")}
     slices = {column: ordered(values) for column, values in arm.slices.items()}
-    return replace(arm, cases=to.cases, gold=gold, slices=slices, **columns)
+    scores = {metric: ordered(values) for metric, values in arm.scores.items()}
+    return replace(arm, cases=to.cases, gold=gold, slices=slices, scores=scores, **columns)

@@ -159,7 +159,7 @@ class ModelArm:
             self.arm,
             case,
             condition,
-            **{name: result.get(name) for name in ("label", "probabilities", "label_mass", "text", "prompt_sha256", "seed")},
+            **{name: result.get(name) for name in _SAID},
             **{name: result["usage"][name] for name in ("prompt_tokens", "completion_tokens")},
             latency_ms=ms,
             queue_ms=result["timing"].get("queue_ms"),
@@ -239,13 +239,9 @@ class BaselineArm:
         return rows
 
 
+_SAID = ("label", "probabilities", "label_mass", "text", "bits", "prompt_sha256", "seed")
 _ANSWER = (
-    "label",
-    "probabilities",
-    "label_mass",
-    "text",
-    "prompt_sha256",
-    "seed",
+    *_SAID,
     "prompt_tokens",
     "completion_tokens",
     "latency_ms",

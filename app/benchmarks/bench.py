@@ -10,9 +10,15 @@ from typing import Any
 from app.benchmarks import runner, store, tasks
 from app.benchmarks.asking import GIVEN_UP, BaselineArm, ModelArm, Row, changed
 from app.benchmarks.client import Refused, ServiceClient
-from app.benchmarks.definition import Examples
+from app.benchmarks.definition import Examples, Task
 from app.benchmarks.examples import Choice, Same, choice_of
 from app.benchmarks.runner import Arm, Case, Chunk, Style
+from app.benchmarks.scored.asking import WritingArm, trained_for
+from app.benchmarks.scored.cases import Gold
+from app.benchmarks.scored.fields import of_rows
+from app.benchmarks.scored.results import golds
+from app.benchmarks.scored.scales import Scale, scale_of
+from app.benchmarks.scored.wording import Wording
 from app.database.session import Database, Session, transaction
 from app.database.tables import Run
 from app.errors import Conflict, NotFound
@@ -32,6 +38,8 @@ class Bench:
     validation: list[Case]
     test: list[Case]
     fingerprint: str  # of labels and cases
+    scale: Scale | None = None  # None: answers are labels
+    gold: dict[int, Gold] = field(default_factory=dict)  # of a scale: what is right, by case
     models: dict[str, ModelArm] = field(default_factory=dict)
     baselines: dict[str, BaselineArm] = field(default_factory=dict)
     examples: dict[str, Choice] = field(default_factory=dict)  # few-shot arm -> what may be shown
@@ -82,6 +90,7 @@ async def open_bench(run_id: str, database: Database, client: ServiceClient) -> 
         run = await store.find_run(session, run_id)
         rows = await store.rows(session, str(run.dataset_id))
         given_up = await store.errors(session, run_id, GIVEN_UP)
+        columns = await store.kept_columns(session, str(run.dataset_id), "validation", "test")
         await _check_task(session, asked_as(run), run.config)
         await _check_dataset(session, str(run.dataset_id), run.config, len(rows))
     config = run.config
@@ -104,11 +113,22 @@ async def open_bench(run_id: str, database: Database, client: ServiceClient) -> 
         test=test,
         fingerprint=runner.fingerprint(splits, labels),
     )
+    task = Task.model_validate(config["task"]["definition"]) if "definition" in config.get("task", {}) else None
+    bench.scale = scale_of(task.kind) if task else None
+    if task is not None and bench.scale is not None:
+        fields = of_rows(task, [case.gold for case in bench.train])
+        task = task.model_copy(update={"fields": tuple(fields.names)})
+        bench.gold = golds([*bench.cases.values()], columns, task.references, task.fields)
     for arm in arms.values():
         if arm.kind != "baseline":
-            await _check_model(arm, client)
-            probabilities = config.get("probabilities", True)
-            bench.models[arm.name] = ModelArm(arm, client, asked_as(run), labels, seed, probabilities=probabilities)
+            card = await _check_model(arm, client)
+            if task is not None and bench.scale is not None:
+                longest = max(len(case.gold) for case in bench.train)
+                wording = Wording(task, fields, longest, trained_for(task, card))
+                bench.models[arm.name] = WritingArm(arm, client, wording, seed)
+            else:
+                probabilities = config.get("probabilities", True)
+                bench.models[arm.name] = ModelArm(arm, client, asked_as(run), labels, seed, probabilities=probabilities)
             bench.models[arm.name].given_up = given_up.get(arm.name)
         if arm.few_shot:
             settings, most = Examples.model_validate(config.get("examples", {})), config["most_examples"]
@@ -142,15 +162,17 @@ async def _check_dataset(session: Session, dataset_id: str, config: Mapping[str,
         raise Conflict(f"The dataset {name} is no longer what this run began with; start a new run.")
 
 
-async def _check_model(arm: Arm, client: ServiceClient) -> None:
+async def _check_model(arm: Arm, client: ServiceClient) -> dict[str, Any]:
+    """What the service tells of it."""
     try:
-        digest = (await client.get(f"/v1/models/{arm.model}"))["digest"]
+        model: dict[str, Any] = await client.get(f"/v1/models/{arm.model}")
     except Refused as error:
         if error.status != 404:
             raise
         raise Conflict(f"{arm.model}, which this run began with, is no longer in the catalog; start a new run.") from error
-    if digest != arm.digest:
-        raise changed(arm, digest)
+    if model["digest"] != arm.digest:
+        raise changed(arm, model["digest"])
+    return model
 
 
 def _size(chunks: Iterable[Chunk]) -> int:

@@ -71,8 +71,12 @@ class ServiceClient:
 
     async def classify(self, body: Mapping[str, Any]) -> Timed:
         """One model: the answer's body is the list of its results, one per input, in order."""
-        answer = await self._call("POST", "/v1/classify", json=body)
+        answer = await self.timed("/v1/classify", body)
         return Timed(answer.body["results"], answer.ms)
+
+    async def timed(self, path: str, body: Mapping[str, Any]) -> Timed:
+        """As `post`, and how long it took."""
+        return await self._call("POST", path, json=body)
 
     async def _call(self, method: str, path: str, **request: Any) -> Timed:
         """Raises Refused for an error answer, also for a 503 that outlasts our patience; Unavailable when no service answers,

@@ -3,15 +3,19 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.benchmarks import runner
 from app.benchmarks.asking import TOO_LONG
-from app.benchmarks.definition import Examples
+from app.benchmarks.definition import Examples, Task
 from app.benchmarks.examples import choice_of
 from app.benchmarks.runner import Arm, Case, Style
 from app.benchmarks.schemas import ArmEstimateOut, RangeOut, RunEstimateOut
+from app.benchmarks.scored.estimating import timed
+from app.benchmarks.scored.fields import of_rows
+from app.benchmarks.scored.scales import scale_of
+from app.benchmarks.scored.wording import Wording
 from app.catalog.catalog import ModelVersion
 from app.errors import VersusError
 from app.inference.classify import classify
@@ -42,7 +46,7 @@ async def estimate(
     settings, most = Examples.model_validate(config["examples"]), config["most_examples"]
     choice = await asyncio.to_thread(choice_of, settings, splits["train"], config["labels"], most=most, seed=seed)
     examples = choice.longest(most)
-    asking = Asking(task, [case.text for case in test[:SAMPLE]], examples, serving)
+    asking = Asking(task, [case.text for case in test[:SAMPLE]], examples, serving, _wording(config, splits["train"]))
 
     # 1. The ways to ask each arm, as the run will try them.
     shown = {arm.name: await asking.fitting(arm) if arm.few_shot else 0 for arm in arms}
@@ -78,8 +82,11 @@ async def estimate(
 class Asking:
     """Puts sampled cases to arms, as the run would; what they answer is logged like every answer."""
 
-    def __init__(self, task: str, texts: Sequence[str], examples: Sequence[Case], serving: Serving) -> None:
-        self._task, self._texts, self._examples, self._serving = task, texts, examples, serving
+    def __init__(
+        self, task: str, texts: Sequence[str], examples: Sequence[Case], serving: Serving, wording: Wording | None
+    ) -> None:
+        """wording: of a kind without labels."""
+        self._task, self._texts, self._examples, self._serving, self._wording = task, texts, examples, serving, wording
 
     def version(self, arm: Arm) -> ModelVersion:
         return self._serving.catalog.find(arm.model)
@@ -117,6 +124,10 @@ class Asking:
         self, arm: Arm, shots: int, texts: Sequence[str], *, generate: bool = False
     ) -> tuple[list[tuple[int, int]], float]:
         """(prompt tokens, answer tokens) of each text, and the seconds of all."""
+        if self._wording is not None:
+            known = self.version(arm).card.task(self._wording.task.name)
+            wording = replace(self._wording, trained=known.prompt if known else None)
+            return await timed(arm, wording, self._examples[:shots], texts, self._serving, rerun=generate)
         body: dict[str, Any] = {"model": arm.model, "input": [*texts], "task": self._task, "priority": "batch"}
         if shots:
             body["examples"] = [{"text": case.text, "label": case.gold} for case in self._examples[:shots]]
@@ -126,6 +137,16 @@ class Asking:
         answer = await classify(ClassifyIn.model_validate(body), self._serving)
         seconds = time.perf_counter() - started
         return [(one.usage.prompt_tokens, one.usage.completion_tokens) for one in answer.results], seconds
+
+
+def _wording(config: Mapping[str, Any], train: Sequence[Case]) -> Wording | None:
+    """None where answers are labels."""
+    task = Task.model_validate(config["task"]["definition"])
+    if scale_of(task.kind) is None:
+        return None
+    golds = [case.gold for case in train]
+    fields = of_rows(task, golds)
+    return Wording(task.model_copy(update={"fields": fields.names}), fields, max(map(len, golds)))
 
 
 async def _arm(

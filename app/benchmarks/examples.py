@@ -100,9 +100,9 @@ def choice_of(settings: Examples, train: Sequence[Case], labels: Sequence[str], 
     """As a task says it, `most` of them; `seed` is the run's, which counts where the task has none of its own."""
     seed = seed if settings.seed is None else settings.seed
     match settings.choose:
-        case "balanced":
+        case "balanced" if labels:
             return Same(pick_examples(train, labels, most, seed))
-        case "random":
+        case "balanced" | "random":  # answers that are no labels cannot be balanced
             return Same(at_random(train, most, seed))
         case "fixed":
             return Same(fixed(train, settings.rows)[:most])
@@ -121,4 +121,6 @@ WORDS = {
 def told(config: Mapping[str, Any]) -> str:
     """How a run's examples are chosen, for the note of an arm."""
     settings = Examples.model_validate(config.get("examples", {}))
-    return WORDS[settings.choose].format(seed=config["seed"] if settings.seed is None else settings.seed)
+    unbalanced = settings.choose == "balanced" and config.get("labels") == []
+    choose = "random" if unbalanced else settings.choose
+    return WORDS[choose].format(seed=config["seed"] if settings.seed is None else settings.seed)

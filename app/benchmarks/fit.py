@@ -59,12 +59,3 @@ def check_source(task: Task) -> None:
         raise InvalidRequest(
             f"Generated rows keep no column {task.columns[0]!r}; leave slices, cluster and references out.", param="slices"
         )
-
-
-def require_runnable(task: Task) -> None:
-    """Raises InvalidRequest for a kind that no run can ask yet."""
-    if task.kind not in LABELLED:
-        raise InvalidRequest(
-            f"Runs take tasks of the kinds {' and '.join(LABELLED)} so far, and {task.name!r} is of the kind {task.kind}.",
-            param="task",
-        )

@@ -9,9 +9,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.benchmarks import checking, own_tasks, report, runner, store, tasks
 from app.benchmarks.checking import CheckOut
-from app.benchmarks.definition import Task
+from app.benchmarks.definition import LABELLED, Task
 from app.benchmarks.estimate import estimate
-from app.benchmarks.fit import require_runnable
 from app.benchmarks.report.collect import collect
 from app.benchmarks.runner import Arm
 from app.benchmarks.schemas import (
@@ -25,6 +24,7 @@ from app.benchmarks.schemas import (
     TaskListOut,
     TaskOut,
 )
+from app.benchmarks.scored.scales import scale_of
 from app.benchmarks.summary import Summary
 from app.catalog.catalog import Catalog
 from app.database.session import Database, transaction
@@ -129,7 +129,7 @@ async def start_run(
 ) -> RunOut:
     """Compares models on a task; a worker does it. The models' versions and digests are fixed now."""
     known, dataset, models = await _asked(task, body, database, catalog, engines)
-    config = _config(body, known, dataset, [*_baselines(body), *models])
+    config = _config(body, known, dataset, [*_baselines(body, known.task), *models])
     # Committed before it is queued: a worker may look for the run at once.
     async with transaction(database) as session:
         run = await store.create_run(session, known.task.name, dataset.id, config)
@@ -246,19 +246,22 @@ async def _asked(
     """What a run is about: the task, the version of its data, and an arm for each way that a model is asked."""
     async with transaction(database) as session:
         known = await tasks.find(session, name)
-    require_runnable(known.task)
-    models = _models(body, catalog, engines, few_shot=body.few_shot and known.task.most_examples > 0)
+    models = _models(body, catalog, engines, known.task)
     dataset = await tasks.dataset_of(database, known.task)
-    runner.check_splits(dataset.counts, dataset.name)
+    runner.check_splits(dataset.sizes, dataset.name)
     return known, dataset, models
 
 
-def _baselines(body: RunIn) -> list[Arm]:
+def _baselines(body: RunIn, task: Task) -> list[Arm]:
+    """Classifiers: none where answers are no labels."""
+    if task.kind not in LABELLED:
+        return []
     return [Arm(name=runner.BASELINES[name]().name, kind="baseline", model=name) for name in body.baselines]
 
 
-def _models(body: RunIn, catalog: Catalog, engines: Engines, *, few_shot: bool) -> list[Arm]:
+def _models(body: RunIn, catalog: Catalog, engines: Engines, task: Task) -> list[Arm]:
     """Raises UnknownModel, Conflict for one version under two names, or Unavailable for an engine that is switched off."""
+    few_shot = body.few_shot and task.most_examples > 0 and task.kind != "perplexity"
     arms: list[Arm] = []
     for name in body.models:
         version = catalog.find(name)
@@ -266,6 +269,7 @@ def _models(body: RunIn, catalog: Catalog, engines: Engines, *, few_shot: bool) 
             raise Conflict(f"{name} is {version.id}, which the run has already; name each version once.")
         # What it takes to answer: a LoRA variant needs its base's weights too.
         weights = version.bytes + (version.base.bytes if version.base else 0)
+        able = engines.of(version).capabilities(version)
         zero_shot = Arm(
             name=name,
             kind=version.card.kind,
@@ -274,7 +278,8 @@ def _models(body: RunIn, catalog: Catalog, engines: Engines, *, few_shot: bool) 
             digest=version.digest,
             parameters=version.card.parameters,
             bytes=weights,
-            scores=engines.of(version).capabilities(version).score,
+            scores=able.score and task.kind in LABELLED,
+            grammar=able.grammar,
         )
         arms.append(zero_shot)
         if few_shot and version.card.kind == "general":
@@ -284,10 +289,12 @@ def _models(body: RunIn, catalog: Catalog, engines: Engines, *, few_shot: bool) 
 
 def _config(body: RunIn, known: tasks.Known, dataset: store.Data, arms: list[Arm]) -> dict[str, Any]:
     task = known.task
+    scale = scale_of(task.kind)
+    again = scale is None or scale.asked_again
     return {
         **body.model_dump(mode="json"),
-        "repeats": task.repeats if body.repeats is None else body.repeats,
-        "rewordings": task.rewordings if body.rewordings is None else body.rewordings,
+        "repeats": (task.repeats if body.repeats is None else body.repeats) if again else 0,
+        "rewordings": (task.rewordings if body.rewordings is None else body.rewordings) if again else 0,
         "task": {"reference": known.reference, "sha256": task.digest, "definition": task.model_dump(mode="json")},
         "most_examples": task.most_examples,
         "examples": task.examples.model_dump(mode="json"),

@@ -86,20 +86,29 @@ def arm_row(answers: Answers, found: Mapping[Hashable, Resampled], clusters: Clu
     if score.mcc is None:
         reasons["mcc"] = "All gold labels, or all answers, are of one class: the correlation is 0/0."
     row: Row = {
-        "arm": arm.arm,
-        "kind": arm.kind,
-        "model": arm.model,
-        "version": arm.version,
-        "digest": arm.digest,
+        **common_row(arm, clusters, reasons),
         "accuracy": asdict(score.accuracy),
         "macro_f1": asdict(score.macro_f1),
         "weighted_f1": asdict(score.weighted_f1),
         "mcc": asdict(score.mcc) if score.mcc else None,
         "confusion": confusion(answers.truth, answers.answer, len(answers.labels)),
-        "validation_accuracy": arm.validation_accuracy,
         "unparsed": score.unparsed,
-        "failure": arm.failure,
         **_calibration(answers, found, clusters, reasons),
+        "per_class": [asdict(one) for one in score.per_class],
+    }
+    return row
+
+
+def common_row(arm: ArmResult, clusters: Clusters, reasons: dict[str, str]) -> Row:
+    """What is told of an arm whatever it is asked for; `reasons` gets why a number is null."""
+    return {
+        "arm": arm.arm,
+        "kind": arm.kind,
+        "model": arm.model,
+        "version": arm.version,
+        "digest": arm.digest,
+        "validation_accuracy": arm.validation_accuracy,
+        "failure": arm.failure,
         **_reruns(arm, clusters),
         **_rewordings(arm, clusters),
         **_variation(arm, clusters, reasons),
@@ -110,11 +119,9 @@ def arm_row(answers: Answers, found: Mapping[Hashable, Resampled], clusters: Clu
         "cases_per_second": arm.cases_per_second,
         "parameters": arm.parameters,
         "bytes": arm.bytes,
-        "per_class": [asdict(one) for one in score.per_class],
         "reasons": reasons,
         "notes": list(arm.notes),
     }
-    return row
 
 
 def _calibration(answers: Answers, found: Mapping[Hashable, Resampled], clusters: Clusters, reasons: dict[str, str]) -> Row:

@@ -52,6 +52,7 @@ class Arm:
     parameters: int | None = None
     bytes: int | None = None
     scores: bool = True
+    grammar: bool = False  # whether its engine can hold an answer to a JSON schema
 
 
 @dataclass(frozen=True)
@@ -197,10 +198,10 @@ def few_shot_arm(arm: Arm) -> Arm:
     return replace(arm, name=f"{arm.name} few-shot", few_shot=True)
 
 
-def check_splits(counts: Mapping[str, Mapping[str, int]], dataset: str) -> None:
+def check_splits(sizes: Mapping[str, int], dataset: str) -> None:
     """Raises Unprocessable unless the dataset has rows to learn from, to choose on and to test on."""
     for split in SPLITS:
-        if not sum(counts.get(split, {}).values()):
+        if not sizes.get(split):
             raise Unprocessable(f"Dataset {dataset!r} has no {split} rows; upload it with a split that leaves some.")
 
 

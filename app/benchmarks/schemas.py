@@ -171,6 +171,7 @@ class PredictionOut(BaseModel):
     probabilities: dict[str, float] | None
     label_mass: float | None
     text: str | None = Field(description="what the model said before it was read as a label; null where labels were scored")
+    bits: float | None = Field(default=None, description="of a text that was read (perplexity): -log2 of its likelihood")
     prompt_sha256: str | None = Field(
         default=None, description="of the user turn as the model saw it: the same hash, the same question"
     )

@@ -22,7 +22,7 @@ UNFINISHED = ("queued", "running")
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset version, as a run needs it. `counts`: split -> label -> rows."""
+    """A dataset version, as a run needs it. `counts`: split -> label -> rows. `sizes`: split -> rows."""
 
     id: str
     name: str
@@ -30,10 +30,12 @@ class Data:
     sha256: str
     labels: tuple[str, ...]
     counts: Mapping[str, Mapping[str, int]]
+    sizes: Mapping[str, int]
 
 
 def data_of(dataset: Dataset) -> Data:
-    return Data(dataset.id, dataset.name, dataset.version, dataset.sha256, tuple(dataset.labels), dataset.counts)
+    sizes = dataset.sizes or {split: sum(labels.values()) for split, labels in dataset.counts.items()}
+    return Data(dataset.id, dataset.name, dataset.version, dataset.sha256, tuple(dataset.labels), dataset.counts, sizes)
 
 
 async def newest_dataset(session: AsyncSession, name: str, source: str | None = None) -> Dataset | None:
@@ -77,10 +79,10 @@ async def train_rows(session: AsyncSession, dataset_id: str, positions: Sequence
     return set(await session.scalars(query.where(DatasetRow.position.in_(positions)))) if positions else set()
 
 
-async def kept_columns(session: AsyncSession, dataset_id: str, split: str) -> dict[int, dict[str, str]]:
-    """Position of each row of a split -> its kept columns; nothing for a dataset that keeps none."""
+async def kept_columns(session: AsyncSession, dataset_id: str, *splits: str) -> dict[int, dict[str, str]]:
+    """Position of each row of some splits -> its kept columns; nothing for a dataset that keeps none."""
     query = select(DatasetRow.position, DatasetRow.columns).where(DatasetRow.dataset_id == dataset_id)
-    found = await session.execute(query.where(DatasetRow.split == split, DatasetRow.columns.is_not(None)))
+    found = await session.execute(query.where(DatasetRow.split.in_(splits), DatasetRow.columns.is_not(None)))
     return {row.position: row.columns for row in found}
 
 

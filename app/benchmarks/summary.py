@@ -39,7 +39,7 @@ def build_summary(
     if len({arm.arm for arm in arms}) < len(arms):
         raise InvalidRequest("Two arms of the run have the same name; give each its own.")
     arms = [arms[0], *(aligned(arm, arms[0]) for arm in arms[1:])]
-    clusters = _clusters(arms)
+    clusters = clusters_of(arms)
     answers = {arm.arm: Answers.of(arm, labels) for arm in arms}
     measures = {name: one.measures() for name, one in answers.items()}
     found = resample(measures, len(arms[0].cases), clusters=clusters, resamples=resamples, seed=seed)
@@ -72,7 +72,7 @@ def build_summary(
 # ---- Numbers
 
 
-def _clusters(arms: Sequence[ArmResult]) -> Sequence[str] | None:
+def clusters_of(arms: Sequence[ArmResult]) -> Sequence[str] | None:
     """What the cases belong to; None: each is alone."""
     if different := [arm.arm for arm in arms if list(arm.clusters) != list(arms[0].clusters)]:
         raise InvalidRequest(f"{arms[0].arm!r} and {different[0]!r} tell different clusters; give each arm the same.")
@@ -110,6 +110,20 @@ def _footnotes(summary: Summary, latency_note: str) -> list[str]:
             "ECE: mean difference between confidence and share right over ten bins of equally many cases; noise alone makes it "
             "larger than it is, and its interval is on the wide side."
         )
+    notes += repeat_notes(summary)
+    notes.append(latency_note)
+    if unparsed := [f"{row['arm']} {row['unparsed']:,}" for row in rows if row["unparsed"]]:
+        notes.append(f"Answers that were none of the labels count as wrong: {', '.join(unparsed)} of {summary['cases']:,}.")
+    if stuck := [_stuck(row) for row in rows if row["always_wrong"] and row["always_wrong"]["cases"]]:
+        notes.append(f"Wrong in the original, every rerun and every rewording: {', '.join(stuck)} cases.")
+    if untested := [one["label"] for one in summary["by_label"] if one["n"] == 0]:
+        notes.append(f"No test case has the label {', '.join(untested)}: the test says nothing about it.")
+    return notes + [f"{row['arm']}: {note}" for row in rows for note in row["notes"]]
+
+
+def repeat_notes(summary: Summary) -> list[str]:
+    """On clusters, reruns and rewordings."""
+    notes, rows = [], summary["rows"]
     if summary["clusters"]:
         notes.append(
             f"The cases come in {summary['clusters']:,} clusters, which are resampled whole; intervals count the independent "
@@ -126,14 +140,7 @@ def _footnotes(summary: Summary, latency_note: str) -> list[str]:
         )
     if any(row["rerun_consistency"] is None or row["rewording_consistency"] is None for row in rows):
         notes.append('"-": not measured, or not applicable to this arm.')
-    notes.append(latency_note)
-    if unparsed := [f"{row['arm']} {row['unparsed']:,}" for row in rows if row["unparsed"]]:
-        notes.append(f"Answers that were none of the labels count as wrong: {', '.join(unparsed)} of {summary['cases']:,}.")
-    if stuck := [_stuck(row) for row in rows if row["always_wrong"] and row["always_wrong"]["cases"]]:
-        notes.append(f"Wrong in the original, every rerun and every rewording: {', '.join(stuck)} cases.")
-    if untested := [one["label"] for one in summary["by_label"] if one["n"] == 0]:
-        notes.append(f"No test case has the label {', '.join(untested)}: the test says nothing about it.")
-    return notes + [f"{row['arm']}: {note}" for row in rows for note in row["notes"]]
+    return notes
 
 
 def _stuck(row: Summary) -> str:

@@ -12,6 +12,9 @@ from app.benchmarks.client import Refused, ServiceClient
 from app.benchmarks.consistency import REWORDINGS
 from app.benchmarks.examples import told
 from app.benchmarks.runner import Case, Chunk, Style
+from app.benchmarks.scored import results as scored
+from app.benchmarks.scored.scales import Scale
+from app.benchmarks.scored.summary import scored_summary
 from app.benchmarks.summary import build_summary
 from app.database.session import DatabaseError, transaction
 from app.errors import Conflict, DeadlineExceeded, UpstreamFailed, VersusError
@@ -100,11 +103,17 @@ async def _run(bench: Bench) -> None:
 
     # 4. The table and the verdict.
     notes = {
-        name: results.style_note(style, len(styles[name]), len(validation), told(config))
+        name: _note(bench, style, len(styles[name]))
         for name, style in asked.items()
-        if len(styles.get(name, [])) > 1 or style.how == "generate"
+        if len(styles.get(name, [])) > 1 or (style.how == "generate" and bench.scale is None)
     }
     await summarise(bench.run_id, notes, validated, throughput, asked)
+
+
+def _note(bench: Bench, style: Style, tried: int) -> str:
+    if bench.scale is not None:
+        return scored.style_note(style, tried, len(bench.validation), told(bench.config), bench.scale)
+    return results.style_note(style, tried, len(bench.validation), told(bench.config))
 
 
 async def _answer(bench: Bench, chunk: Chunk, style: Style) -> tuple[int, float]:
@@ -181,9 +190,13 @@ async def answer_chunk(run_id: str, chunk: Chunk, style: Style) -> tuple[int, fl
 
 @step
 async def choose(run_id: str, arm: str) -> tuple[float, Style]:
-    """Accuracy on validation, and the style that reached it."""
+    """Accuracy on validation (or the scale's main metric), and the style that reached it."""
+    bench = _open[run_id]
     async with transaction(current().database) as session:
-        return results.validation_choice(await store.predictions(session, run_id, arm=arm))
+        predictions = await store.predictions(session, run_id, arm=arm)
+    if bench.scale is not None:
+        return scored.validation_choice(bench.scale, predictions, bench.gold)
+    return results.validation_choice(predictions)
 
 
 @step
@@ -196,6 +209,9 @@ async def summarise(
 ) -> None:
     """The table and the verdict from everything that is stored, also from before an interruption."""
     bench = _open[run_id]
+    if bench.scale is not None:
+        await _summarise_scored(bench, bench.scale, notes, validated, throughput)
+        return
     seed, concurrency = bench.config["seed"], bench.config["concurrency"]
     async with transaction(current().database) as session:
         run = await store.find_run(session, run_id)
@@ -236,6 +252,66 @@ async def summarise(
         notes=results.left_out_notes([name for name in bench.arms if name not in throughput]),
     )
     await _set_status(run_id, "succeeded", summary=summary)
+
+
+async def _summarise_scored(
+    bench: Bench,
+    scale: Scale,
+    notes: Mapping[str, str],
+    validated: Mapping[str, float],
+    throughput: Mapping[str, Sequence[tuple[int, float]]],
+) -> None:
+    """The same for a kind whose cases get scores."""
+    config = bench.config
+    async with transaction(current().database) as session:
+        run = await store.find_run(session, bench.run_id)
+        columns = await store.kept_columns(session, str(run.dataset_id), "test")
+        predictions = {name: await store.predictions(session, bench.run_id, arm=name) for name in throughput}
+    failures = {name: scored.base_failure(own, bench.test) for name, own in predictions.items()}
+    if failures and all(failures.values()):
+        first = next(iter(failures))
+        raise UpstreamFailed(f"No model answered. {first}: {failures[first]}")
+    test, left_out = scored.comparable(scale, bench.test, predictions)
+    if not test:
+        raise UpstreamFailed(f"No text was read by every model. {' '.join(left_out)}")
+    timed = runner.timed_alone(len(bench.test), config["concurrency"])
+    arms = [
+        scored.arm_result(
+            scale,
+            bench.arms[name],
+            predictions[name],
+            [bench.gold[case.id] for case in test],
+            failure=failures[name],
+            validated=validated.get(name),
+            timed=timed,
+            per_second=results.per_second(measured),
+            notes=[notes[name]] if name in notes else [],
+            columns=columns,
+            cluster=config.get("cluster"),
+        )
+        for name, measured in throughput.items()
+    ]
+    summary = await asyncio.to_thread(
+        scored_summary,
+        bench.task,
+        scale,
+        arms,
+        latency_note=results.latency_note(len(bench.test), config["concurrency"]),
+        margin_points=config["margin_points"],
+        seed=config["seed"],
+        fields=next((one.fields for one in bench.gold.values()), ()),
+        notes=[
+            *left_out,
+            *_no_slices(config),
+            *results.left_out_notes([name for name in bench.arms if name not in throughput]),
+        ],
+    )
+    await _set_status(bench.run_id, "succeeded", summary=summary)
+
+
+def _no_slices(config: Mapping[str, Any]) -> list[str]:
+    told = ", ".join(config.get("slices", ()))
+    return [f"Scores are not told apart by {told}: slices are for labels so far."] if told else []
 
 
 async def _set_status(run_id: str, status: str, **values: Any) -> bool:

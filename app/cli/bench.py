@@ -39,7 +39,7 @@ def bench(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON, nothing else.")] = False,
 ) -> None:
-    """Compare models on a task: accuracy, macro-F1, consistency, latency, and a verdict.
+    """Compare models on a task: accuracy and macro-F1 (or the scores of its kind), consistency, latency, and a verdict.
 
     The service must be running, with a worker. Ctrl-C leaves the run going on; it is printed how to follow it. Ends with 1 when
     the run or one of its models failed.
@@ -51,6 +51,8 @@ def bench(
       versus bench claims-type --models general,claims --limit 100 --json
 
       versus bench claims-type --models general,claims --dry-run
+
+      versus bench claims-questions --models general --limit 20
     """
     from rich.console import Console
 

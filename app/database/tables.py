@@ -187,6 +187,7 @@ class Prediction(Base):
     probabilities: Mapped[dict[str, Any] | None]
     label_mass: Mapped[float | None]
     text: Mapped[str | None] = mapped_column(Text)  # what a model said, before it was read as a label; None: labels were scored
+    bits: Mapped[float | None]  # of a text that was read, not answered: -log2 of its likelihood
     prompt_sha256: Mapped[str | None] = mapped_column(String(64))  # of the user turn as the model saw it
     seed: Mapped[int | None] = mapped_column(BigInteger)  # of a generated answer
     prompt_tokens: Mapped[int | None]

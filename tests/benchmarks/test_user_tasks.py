@@ -160,13 +160,14 @@ def test_what_is_no_users_task_is_not_changed_or_removed(client: TestClient) -> 
 def test_a_task_of_a_kind_without_labels_says_which_route_takes_it(client: TestClient) -> None:
     texts = task("texts", kind="perplexity", labels=[], prompt=None)
     assert client.post("/v1/benchmarks", json=texts).status_code == 201
-    for path, body in (
-        ("/v1/classify", {"model": "general", "input": "x", "task": "texts"}),
-        ("/v1/benchmarks/texts/runs", {"models": ["general"]}),
-    ):
-        refused = client.post(path, json=body)
-        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "task")
-        assert "of the kind perplexity" in refused.text
+    refused = client.post("/v1/classify", json={"model": "general", "input": "x", "task": "texts"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "task")
+    assert "of the kind perplexity" in refused.text
+    run = client.post("/v1/benchmarks/texts/runs", json={"models": ["general"]})
+    assert run.status_code == 202, run.text
+    # Nothing is asked again, and no classifier and no examples are of use.
+    config = run.json()["config"]
+    assert ([arm["name"] for arm in config["arms"]], config["repeats"], config["rewordings"]) == (["general"], 0, 0)
 
 
 @pytest.mark.parametrize(

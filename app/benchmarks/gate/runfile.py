@@ -70,6 +70,12 @@ class RunFile(BaseModel):
         """
         if arm not in self.arms:
             raise NotFound(f"Run {self.run.id} has no arm {arm!r}; its arms are {', '.join(self.arms)}.")
+        if not self.labels:
+            kind = self.run.config["task"]["definition"]["kind"]
+            raise InvalidRequest(
+                f"Gates, deltas and exports are for answers that are labels so far, and run {self.run.id} is of the kind "
+                f"{kind}; ask POST /v1/verdicts (versus verdict), which compares its scores."
+            )
         own = [answer for answer in self.answers if answer.arm == arm]
         if all(answer.error for answer in own):
             raise InvalidRequest(f"{arm} answered no case of run {self.run.id}: {own[0].error} Mend that and repeat the run.")

@@ -24,6 +24,7 @@ from app.benchmarks.report.grids import (
 from app.benchmarks.report.limits import limits
 from app.benchmarks.report.numbers import interval, milliseconds
 from app.benchmarks.report.records import command, settings_grid
+from app.benchmarks.report.scored import metric_cells, metrics_of
 from app.benchmarks.report.table import cells, headers, verdict_lines
 from app.benchmarks.summary import Summary
 
@@ -217,6 +218,7 @@ def _discrimination(summary: Summary) -> list[Part]:
 
 def _monitoring(summary: Summary) -> list[Part]:
     rows = []
+    titles = [one["title"] for one in metrics_of(summary)] or ["accuracy", "macro-F1"]
     for row in summary["rows"]:
         if row["kind"] == "baseline":
             continue
@@ -224,8 +226,7 @@ def _monitoring(summary: Summary) -> list[Part]:
         rows.append(
             (
                 row["arm"],
-                interval(row["accuracy"]),
-                interval(row["macro_f1"]),
+                *(metric_cells(row) if "scores" in row else (interval(row["accuracy"]), interval(row["macro_f1"]))),
                 f"{row['unparsed']:,} of {summary['cases']:,}",
                 milliseconds(p95),
             )
@@ -234,10 +235,10 @@ def _monitoring(summary: Summary) -> list[Part]:
         Grid(
             "Numbers to hold later measurements against",
             "As validated. Measured again on new cases, a number outside of its interval here calls for a review.",
-            ("arm", "accuracy", "macro-F1", "invalid", "p95 ms"),
+            ("arm", *titles, "invalid", "p95 ms"),
             rows,
         ),
-        by_label(summary),
+        *([labels] if (labels := by_label(summary)) else []),
         "A shift in how often each label is answered, or more invalid answers, show before new cases have their labels.",
         Blank("Who measures how often, on which new cases; at which number the model is taken back, and to which version."),
     ]

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.benchmarks.report.facts import Case, Facts
 from app.benchmarks.report.numbers import interval, measured, milliseconds, p_value, percent, points
+from app.benchmarks.report.scored import FIELD_HEAD, field_cells, metrics_of
 from app.benchmarks.summary import Summary
 
 Row = Mapping[str, Any]
@@ -51,6 +52,9 @@ def chosen_pair(summary: Summary) -> list[Row]:
 def grids(summary: Summary, facts: Facts) -> list[Grid]:
     """All that have something to show, in the order of a reader's questions."""
     pair = chosen_pair(summary)
+    if metrics_of(summary):
+        parts = [quality(summary), consistency(summary), latency(summary), *map(fields, summary["rows"])]
+        return [grid for grid in parts if grid is not None]
     found = [
         general_wins(summary),
         by_label(summary),
@@ -68,7 +72,7 @@ def grids(summary: Summary, facts: Facts) -> list[Grid]:
 def general_wins(summary: Summary) -> Grid | None:
     """Where the custom model should not replace the general one without a second look."""
     verdict = summary["verdict"]
-    if verdict is None:
+    if verdict is None or metrics_of(summary):
         return None
     rows = [
         (
@@ -104,7 +108,20 @@ def _named(name: str) -> str:
     return {"ece": "ECE", "brier": "Brier score", "aurc": "AURC", "mcc": "MCC"}.get(name, name.replace("_", " "))
 
 
-def by_label(summary: Summary) -> Grid:
+def fields(row: Row) -> Grid | None:
+    """Each field of an extraction."""
+    if not (lines := field_cells(row)):
+        return None
+    about = (
+        "Exact: right, or rightly without a value. Precision: of the values given, those that are right; recall: of the values "
+        "there are, those found. Invented: a value where there is none."
+    )
+    return Grid(f"Fields of {row['arm']}", about, FIELD_HEAD, lines)
+
+
+def by_label(summary: Summary) -> Grid | None:
+    if not summary["by_label"]:
+        return None
     arms = [row["arm"] for row in summary["rows"]]
     rows = [
         (one["label"], f"{one['n']:,}", *(f"{one['correct'][arm]:,}" if one["n"] else "-" for arm in arms))
@@ -153,15 +170,15 @@ def _of_all(title: str, about: str, summary: Summary, columns: Mapping[str, _Wri
 
 
 def quality(summary: Summary) -> Grid | None:
-    n = summary["cases"]
+    n, no_labels = summary["cases"], bool(metrics_of(summary))
     about = (
         "MCC: Matthews correlation, 0 for guessing, 1 for no mistake. ECE: how far stated probabilities are from the "
         "share that was right; Brier: their squared error; both best at 0. AURC: mean share of wrong answers when the "
         "surest answers are taken first. Invalid: answers that were none of the labels; they count as wrong."
     )
     return _of_all(
-        "Quality in more detail",
-        about,
+        "Answers that are none" if no_labels else "Quality in more detail",
+        "Errors, and answers that say nothing or are no JSON object; they are worth 0." if no_labels else about,
         summary,
         {
             "weighted F1": lambda row: measured(row.get("weighted_f1")),
@@ -170,7 +187,7 @@ def quality(summary: Summary) -> Grid | None:
             "Brier": lambda row: measured(row.get("brier")),
             "AURC": lambda row: measured(row.get("aurc")),
             "invalid": lambda row: f"{row['unparsed']:,} of {n:,}",
-            "validation accuracy": lambda row: measured(row["validation_accuracy"]),
+            **({} if no_labels else {"validation accuracy": lambda row: measured(row["validation_accuracy"])}),
         },
     )
 

@@ -55,13 +55,16 @@ def _verdict(summary: Summary) -> Iterator[str]:
 def _arm(row: Mapping[str, Any], cases: int) -> Iterator[str]:
     name = row["arm"]
     if row["unparsed"]:
-        yield f"{name} gave {row['unparsed']:,} of {cases:,} answers that are none of the labels; somebody must handle them."
+        none = "no valid answers" if "scores" in row else "answers that are none of the labels"
+        yield f"{name} gave {row['unparsed']:,} of {cases:,} {none}; somebody must handle them."
     if (same := row["rerun_consistency"]) and same["low"] < 0.95:
         yield f"{name} decides the same case differently when sampled again: same in all reruns {interval(same)}."
     if (same := row["rewording_consistency"]) and same["low"] < 0.95:
         yield f"{name} may decide differently when the same case is worded differently: same in all wordings {interval(same)}."
     if (stuck := row["always_wrong"]) and stuck["cases"]:
         yield f"{name} gets some cases wrong every time, in every wording: {interval(stuck['share'])} of those repeated."
+    if "scores" in row:
+        return
     ece = row.get("ece")
     if not ece:
         why = (row.get("reasons") or {}).get("ece", "")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from app.benchmarks.report import breakdowns, charts, curves
+from app.benchmarks.report import breakdowns, charts, curves, scored
 from app.benchmarks.report.drawing import Figure
 from app.benchmarks.report.facts import Facts
 from app.benchmarks.report.grids import chosen_pair, columns_of, examples, general_wins, grids, shown_arms, undefined
@@ -58,6 +58,13 @@ def to_html(summary: Summary, facts: Facts | None = None) -> str:
 
 def figures(summary: Summary, facts: Facts) -> Mapping[str, Sequence[Figure]]:
     """By the question that they answer; those that have something to show."""
+    if scored.metrics_of(summary):
+        drawn = [scored.forest(summary), scored.difference(summary)]
+        spent = [charts.latency(summary)]
+        return {
+            question: [one for one in figures if one is not None]
+            for question, figures in {"arms": drawn, "parts": [], "trust": [], "cost": spent, "curve": []}.items()
+        }
     found: dict[str, list[Figure | None]] = {
         "arms": [charts.forest(summary), charts.difference(summary)],
         "parts": [breakdowns.labels(summary), *(breakdowns.slices(summary, column) for column in columns_of(summary))],
@@ -86,6 +93,8 @@ def key_numbers(summary: Summary) -> list[dict[str, Any]]:
     verdict = summary["verdict"]
     if verdict is None:
         return []
+    if scored.metrics_of(summary):
+        return scored.key_numbers(summary)
     pair = verdict["pair"]
     return [
         {

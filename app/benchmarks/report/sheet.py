@@ -32,6 +32,8 @@ def _flat(row: Summary) -> dict[str, Any]:
     flat |= {name: row[name] for name in _NUMBERS}
     for name in _LATER:
         flat |= _columns(name, row.get(name))
+    for name, measured in (row.get("scores") or {}).items():
+        flat |= _columns(name, measured)
     return flat
 
 

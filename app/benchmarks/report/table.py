@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from app.benchmarks.report.numbers import interval, p_value, per_second, scaled, short
+from app.benchmarks.report.scored import metric_cells, metric_headers, metrics_of, test_line
 from app.benchmarks.summary import Summary
 
 if TYPE_CHECKING:
@@ -14,8 +15,7 @@ def headers(summary: Summary) -> list[str]:
     reruns = f"{summary['reruns']} reruns" if summary["reruns"] else "reruns"
     return [
         "arm",
-        "accuracy",
-        "macro-F1",
+        *(metric_headers(summary) or ("accuracy", "macro-F1")),
         f"same in\n{reruns}",
         "same\nreworded",
         "tokens",
@@ -31,8 +31,7 @@ def cells(row: Summary) -> list[str]:
     p50, p95 = row["latency_p50_ms"], row["latency_p95_ms"]
     return [
         f"{row['arm']} (failed)" if row.get("failure") else row["arm"],
-        interval(row["accuracy"]),
-        interval(row["macro_f1"]),
+        *(metric_cells(row) if "scores" in row else (interval(row["accuracy"]), interval(row["macro_f1"]))),
         interval(row["rerun_consistency"]),
         interval(row["rewording_consistency"]),
         short(row["tokens_per_answer"]),
@@ -50,6 +49,8 @@ def verdict_lines(summary: Summary) -> list[str]:
         failed = [row["arm"] for row in summary["rows"] if row.get("failure")]
         why = f" that answered; failed: {', '.join(failed)}" if failed else ""
         return [f"No verdict: it needs a general and a custom arm in the same run{why}."]
+    if metrics_of(summary):
+        return [f"Verdict: {verdict['decision']}. {verdict['sentence']}", test_line(summary)]
     pair, f1 = verdict["pair"], verdict["pair"]["macro_f1_difference"]
     cases = "case" if pair["first_only"] == 1 else "cases"
     return [
@@ -72,7 +73,7 @@ def to_table(summary: Summary) -> "RenderableType":
         # Texts, not markup: a name with brackets stays as it is. Only the arm and the intervals may wrap.
         if name == "arm":
             table.add_column(name, min_width=12)
-        elif name in ("accuracy", "macro-F1") or name.startswith("same"):
+        elif name in ("accuracy", "macro-F1", *metric_headers(summary)) or name.startswith("same"):
             table.add_column(name, min_width=9)
         else:
             table.add_column(name, justify="right", no_wrap=True)

@@ -10,7 +10,7 @@ from app.benchmarks.statistics import holm
 from app.benchmarks.verdict import words
 from app.benchmarks.verdict.cheaper import cheaper, cost_rule_words
 from app.benchmarks.verdict.costs import cost_table
-from app.benchmarks.verdict.differences import Difference
+from app.benchmarks.verdict.differences import LABEL_METRICS, Difference
 from app.benchmarks.verdict.floors import Floor, judge_floors, standing
 from app.benchmarks.verdict.needed import Needed, needed
 from app.benchmarks.verdict.pairs import Pair, chosen, compare, every_pair, named, wins_general
@@ -20,7 +20,7 @@ from app.benchmarks.verdict.trial import Trial, certified, try_cascade
 from app.benchmarks.verdict.verdict import Decision, Verdict
 from app.errors import InvalidRequest
 
-_KIND: dict[Side, Literal["custom", "general"]] = {"first": "custom", "second": "general"}
+KINDS: dict[Side, Literal["custom", "general"]] = {"first": "custom", "second": "general"}
 
 
 def decide(
@@ -42,7 +42,7 @@ def decide(
     question = question or Question()
     _check(question)
     # 1. The two arms, on the same cases in the same order.
-    custom, general = _two(arms, question)
+    custom, general = two_arms(arms, question)
     general = aligned(general, custom)
     table = cost_table(question.costs, labels) if question.costs else None
     setting = Setting(question, labels, table, _spent(arms, custom, general, question, seed), seed)
@@ -61,7 +61,7 @@ def decide(
     # 4. The rule: the pair, then the floors, then the cascade.
     floors = [judge_floors(arm, question.recall_floors, labels) for arm in (custom, general)]
     outcome = _with_floors(judge(differences, cost.cheaper, question.margin), *floors)
-    decision: Decision = _KIND[outcome.winner] if outcome.winner else "not enough evidence"
+    decision: Decision = KINDS[outcome.winner] if outcome.winner else "not enough evidence"
     reason, cascade = outcome.reason, None
     if isinstance(trial, Trial):
         leads = pair.significant and pair.difference.estimate < 0
@@ -89,7 +89,7 @@ def decide(
         general=general.arm,
         pair=pair,
         margin_points=question.margin_points,
-        cheaper=_KIND[cost.cheaper] if cost.cheaper else None,
+        cheaper=KINDS[cost.cheaper] if cost.cheaper else None,
         cost=cost.words,
         cost_by=cost.by,
         metrics=tuple(differences),
@@ -112,6 +112,10 @@ def decide(
 
 def _check(question: Question) -> None:
     """Raises InvalidRequest for parts of a question that do not go together."""
+    if strangers := [metric for metric in question.decided_by if metric not in LABEL_METRICS]:
+        raise InvalidRequest(
+            f"{strangers[0]} is not measured where answers are labels; there are {', '.join(LABEL_METRICS)}.", param="metrics"
+        )
     by_cost = "cost" in question.decided_by
     if by_cost and question.costs is None:
         raise InvalidRequest("The metric cost needs a cost matrix; give costs (--cost-matrix).", param="costs")
@@ -122,7 +126,7 @@ def _check(question: Question) -> None:
         )
 
 
-def _two(arms: Sequence[ArmResult], question: Question) -> tuple[ArmResult, ArmResult]:
+def two_arms(arms: Sequence[ArmResult], question: Question) -> tuple[ArmResult, ArmResult]:
     custom = named(arms, question.custom, "custom") if question.custom else chosen(arms, "custom")
     general = named(arms, question.general, "general") if question.general else chosen(arms, "general")
     if custom is None or general is None:
@@ -179,7 +183,7 @@ def _with_floors(outcome: Outcome, custom: Sequence[Floor], general: Sequence[Fl
         return outcome
     unmet = [f.label for f in (custom if outcome.winner == "first" else general) if f.state != "met"]
     what = "misses" if states[outcome.winner] == "missed" else "has not yet shown that it keeps"
-    who = _KIND[outcome.winner]
+    who = KINDS[outcome.winner]
     return Outcome(
         None, f"the {who} model is {outcome.reason}, but {what} the recall floor of {', '.join(unmet)}", settled=True
     )

@@ -24,8 +24,14 @@ from app.benchmarks.statistics import (
     wilson,
 )
 from app.benchmarks.verdict.costs import case_costs
+from app.errors import InvalidRequest
 
-MetricName = Literal["accuracy", "macro_f1", "cost"]
+MetricName = Literal[
+    "accuracy", "macro_f1", "cost", "field_f1", "fields_exact", "token_f1", "exact_match", "rouge_l", "rouge_1", "rouge_2",
+    "figures_named", "bits_per_byte",
+]  # fmt: skip
+LABEL_METRICS: tuple[MetricName, ...] = ("accuracy", "macro_f1", "cost")  # the others are of kinds without labels
+LOWER: tuple[MetricName, ...] = ("cost", "bits_per_byte")  # less is better
 
 RESAMPLES = 2000
 _FEW = 10  # fewer differing units than this tell too little about how many more there are
@@ -34,7 +40,7 @@ _CELLS = 2_000_000  # random signs held at once
 
 @dataclass(frozen=True)
 class Difference:
-    """`first` minus `second`: shares for accuracy and macro-F1, money per 1,000 cases for cost (there less is better)."""
+    """`first` minus `second`: shares; money per 1,000 cases for cost, and bits per byte, where less is better."""
 
     metric: MetricName
     first: Interval
@@ -48,7 +54,7 @@ class Difference:
     def gain(self) -> Interval:
         """The difference with its sign turned so that above 0 the first arm is better."""
         d = self.difference
-        return Interval(-d.estimate, -d.high, -d.low, d.n) if self.metric == "cost" else d
+        return Interval(-d.estimate, -d.high, -d.low, d.n) if self.metric in LOWER else d
 
 
 def accuracy_difference(first: ArmResult, second: ArmResult) -> Difference:
@@ -90,6 +96,45 @@ def macro_f1_difference(first: ArmResult, second: ArmResult, labels: Sequence[st
         widened(difference.bca(), differing, reach),
         _swap_test(gold, a, b, k, units, seed),
     )
+
+
+def score_difference(metric: MetricName, first: ArmResult, second: ArmResult, *, seed: int = 0) -> Difference:
+    """Of the mean of a score per case, weighted by `sizes` where there are any: bootstrap, and signs turned at random.
+
+    Cases for which the score has no meaning are left out. Raises InvalidRequest where none is left.
+    """
+    second = aligned(second, first)
+    pairs = zip(first.scores[metric], second.scores[metric], strict=True)
+    kept = [place for place, (x, y) in enumerate(pairs) if x is not None and y is not None]
+    if not kept:
+        raise InvalidRequest(f"{metric} has no meaning for any of the cases; decide by another metric.", param="metrics")
+    a, b = (np.array([arm.scores[metric][place] for place in kept], dtype=np.float64) for arm in (first, second))
+    sizes = np.array([first.sizes[place] for place in kept]) if first.sizes else np.ones(len(kept))
+    own = replace_cases(first, kept)
+
+    def weighted(values: Floats, weights: Floats) -> Floats:
+        return np.asarray(weights @ (values * sizes) / (weights @ sizes))
+
+    of_a, of_b, difference = _bootstrapped(weighted, a, b, own, seed)
+    bounded = metric not in LOWER
+    units, shares = _units(own), sizes / sizes.sum()
+    differing = np.bincount(units, weights=a != b) > 0
+    most = 1.0 if bounded else float(np.abs(a - b).max())
+    reach = most * float(np.bincount(units, weights=shares).max()) * len(differing)
+    return _plain(
+        metric,
+        of_a.bounded() if bounded else of_a.bca(),
+        of_b.bounded() if bounded else of_b.bca(),
+        widened(difference.bca(), differing, reach),
+        flip_test((a - b) * shares, units, seed),
+    )
+
+
+def replace_cases(arm: ArmResult, places: Sequence[int]) -> ArmResult:
+    """Of the cases at `places` only what resampling looks at: ids and clusters."""
+    clusters = [arm.clusters[place] for place in places] if arm.clusters else ()
+    none = [""] * len(places)
+    return ArmResult(arm.arm, arm.kind, [arm.cases[place] for place in places], none, list(none), clusters=clusters)
 
 
 def flip_test(d: Floats, units: Codes, seed: int, draws: int = RESAMPLES) -> float:

@@ -7,7 +7,10 @@ from typing import Any
 
 from app.benchmarks import results, runner
 from app.benchmarks.arms import ArmResult
+from app.benchmarks.definition import Task
 from app.benchmarks.runner import Arm, Case
+from app.benchmarks.scored import results as scored
+from app.benchmarks.scored.scales import Scale, scale_of
 from app.database.tables import Prediction
 from app.errors import Conflict
 
@@ -21,6 +24,7 @@ class Evidence:
     labels: tuple[str, ...]
     arms: tuple[ArmResult, ...]
     validation: Mapping[str, ArmResult]
+    scale: Scale | None = None  # None: answers are labels
 
 
 def evidence(
@@ -34,6 +38,8 @@ def evidence(
     predictions: of all arms, test and validation.
 
     Raises Conflict when an arm lacks its answer to a test case."""
+    if (definition := config.get("task", {}).get("definition")) and (scale := scale_of(definition["kind"])):
+        return _scored(config, summary, rows, columns, predictions, scale)
     labels, seed = tuple(config["labels"]), config["seed"]
     test = runner.sample(_cases(rows, "test"), config["limit"], seed)
     validation = runner.sample(_cases(rows, "validation"), config["validation_cases"], seed)
@@ -55,6 +61,44 @@ def evidence(
         if (asked := _on_validation(answers, validation)) is not None:
             held_out[arm.name] = _measured(arm, asked, validation, measured[arm.name], 0)
     return Evidence(labels, tuple(found), held_out)
+
+
+def _scored(
+    config: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    rows: Rows,
+    columns: Mapping[int, Mapping[str, str]],
+    predictions: Sequence[Prediction],
+    scale: Scale,
+) -> Evidence:
+    """Of a run whose cases get scores; there is no cascade, so nothing of validation."""
+    task = Task.model_validate(config["task"]["definition"])
+    asked = runner.sample(_cases(rows, "test"), config["limit"], config["seed"])
+    measured = {row["arm"]: row for row in summary["rows"] if not row["failure"]}
+    by_arm = {name: [one for one in predictions if one.arm == name] for name in measured}
+    test, _ = scored.comparable(scale, asked, by_arm)
+    gold = scored.golds(test, columns, task.references, summary["fields"])
+    arms = [
+        replace(
+            scored.arm_result(
+                scale,
+                arm,
+                by_arm[arm.name],
+                [gold[case.id] for case in test],
+                failure=None,
+                validated=measured[arm.name]["validation_accuracy"],
+                timed=runner.timed_alone(len(asked), config["concurrency"]),
+                per_second=measured[arm.name]["cases_per_second"],
+                columns=columns,
+                cluster=config.get("cluster"),
+            ),
+            parameters=arm.parameters,
+            bytes=arm.bytes,
+        )
+        for arm in runner.from_config(config)
+        if arm.name in measured
+    ]
+    return Evidence((), tuple(arms), {}, scale)
 
 
 def _cases(rows: Rows, split: str) -> list[Case]:

@@ -27,13 +27,15 @@ class Needed:
         return min(known, default=None)
 
 
-def needed(difference: Difference, pair: Pair, cheaper: Side | None, margin: Margin, *, clustered: bool = False) -> Needed:
+def needed(
+    difference: Difference, pair: Pair | None, cheaper: Side | None, margin: Margin, *, clustered: bool = False
+) -> Needed:
     """At the discordance that was seen; at the spread for other metrics, and where cases belong together."""
-    if difference.metric == "accuracy" and not clustered:
+    if pair is not None and difference.metric == "accuracy" and not clustered:
         superiority, non_inferiority = _accuracy(pair, cheaper, margin.of("accuracy"))
     else:
         superiority, non_inferiority = _by_spread(difference, cheaper, margin.of(difference.metric))
-    least = pair.n + 1
+    least = difference.difference.n + 1
     return Needed(
         None if superiority is None else max(superiority, least),
         None if non_inferiority is None else max(non_inferiority, least),

@@ -10,6 +10,7 @@ from app.benchmarks import store as runs
 from app.benchmarks import tasks
 from app.benchmarks.arms import ArmResult
 from app.benchmarks.economics import Made, Price
+from app.benchmarks.scored.verdict import decide_scored
 from app.benchmarks.verdict import store
 from app.benchmarks.verdict.costs import Costs
 from app.benchmarks.verdict.decide import decide
@@ -80,6 +81,10 @@ def _decided(
 ) -> dict[str, Any]:
     found = evidence(config, summary, *stored)
     cards = {arm.arm: card for arm in found.arms if (card := _card(arm, catalog)) is not None}
+    if found.scale is not None:
+        # Prices of cards decide nothing here yet; those of the request are refused.
+        scored = decide_scored(found.arms, found.scale, body.question({}), seed=body.seed)
+        return {**asdict(scored), "task": summary["task"]}
     question = body.question(_listed(cards, body.currency))
     # The card of the custom arm is known once the arm is chosen; `decide` asks for it by name.
     made = {name: Made(card.made.seconds, card.made.energy_cost) for name, card in cards.items()}

@@ -13,17 +13,35 @@ ALPHA = 0.05
 
 Side = Literal["first", "second"]
 
+_SCORES: dict[MetricName, str] = {
+    "field_f1": "field F1",
+    "fields_exact": "all fields exact",
+    "token_f1": "token F1",
+    "exact_match": "exact match",
+    "rouge_l": "ROUGE-L",
+    "rouge_1": "ROUGE-1",
+    "rouge_2": "ROUGE-2",
+    "figures_named": "figures named",
+}
 _BETTER: dict[MetricName, str] = {
     "accuracy": "right more often beyond chance",
     "macro_f1": "better in macro-F1 beyond chance",
     "cost": "less costly in its mistakes beyond chance",
+    "bits_per_byte": "less surprised by the texts beyond chance",
+    **{name: f"better in {title} beyond chance" for name, title in _SCORES.items()},
 }
-NAMES: dict[MetricName, str] = {"accuracy": "accuracy", "macro_f1": "macro-F1", "cost": "cost of mistakes"}
+NAMES: dict[MetricName, str] = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "cost": "cost of mistakes",
+    "bits_per_byte": "bits per byte",
+    **_SCORES,
+}
 
 
 @dataclass(frozen=True)
 class Margin:
-    """How much worse still counts as not worse: points of accuracy or macro-F1, money per 1,000 cases for cost."""
+    """How much worse still counts as not worse: points (hundredths) of the metric, money per 1,000 cases for cost."""
 
     points: float = 1.0
     money: float | None = None
@@ -36,6 +54,8 @@ class Margin:
     def words(self, metric: MetricName) -> str:
         if metric == "cost":
             return f"{self.money or 0:g} {self.currency} per 1,000 cases"
+        if metric == "bits_per_byte":
+            return f"{self.points / 100:g} bits per byte"
         return f"{self.points:g} {'point' if self.points == 1 else 'points'}"
 
 
@@ -124,9 +144,11 @@ _WINS: dict[MetricName, str] = {
     "accuracy": "right more often",
     "macro_f1": "better in macro-F1",
     "cost": "less costly in its mistakes",
+    "bits_per_byte": "less surprised by the texts, in bits per byte",
+    **{name: f"better in {title}" for name, title in _SCORES.items()},
 }
 _TESTS: dict[MetricName, str] = {
     "accuracy": "McNemar mid-p",
     "macro_f1": "answers swapped between the arms at random",
-    "cost": "differences with signs turned at random",
+    **dict.fromkeys(("cost", "bits_per_byte", *_SCORES), "differences with signs turned at random"),
 }

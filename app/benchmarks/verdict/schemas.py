@@ -25,7 +25,9 @@ class VerdictIn(BaseModel):
     custom: ArmName | None = Field(default=None, description="arm; by default the custom arm that did best on validation")
     general: ArmName | None = Field(default=None, description="arm; by default the general arm that did best on validation")
     metrics: list[MetricName] = Field(
-        default_factory=list, max_length=3, description="that decide; by default cost where costs are given, else accuracy"
+        default_factory=list,
+        max_length=3,
+        description="that decide; by default cost where costs are given, else accuracy, or the main metric of the kind",
     )
     margin_points: float = Field(
         default=1.0, ge=0, le=100, allow_inf_nan=False, description='points of accuracy or macro-F1 that count as "not worse"'

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.benchmarks.verdict.rule import NAMES
+
 Stored = Mapping[str, Any]  # a Verdict as plain JSON
 
 _NAMES = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "cost": "Cost of mistakes"}
@@ -12,7 +14,7 @@ def lines(verdict: Stored) -> list[str]:
     """Paired tests, cost, floors, cascade, economics, and what is missing."""
     parts: list[Sequence[str]] = [
         [_metric(one, verdict) for one in verdict["metrics"]],
-        [_discordant(verdict["pair"])],
+        [_discordant(verdict["pair"])] if verdict["pair"] else [],
         [f"Cost: {verdict['cost']}."],
         [_floor(one) for one in verdict["floors"]],
         _needed(verdict),
@@ -25,6 +27,8 @@ def lines(verdict: Stored) -> list[str]:
 
 
 def _metric(one: Stored, verdict: Stored) -> str:
+    if one["metric"] == "bits_per_byte":
+        return _bits(one, verdict)
     unit = f" {one['currency']} per 1,000 cases" if one["metric"] == "cost" else ""
     scale = 1.0 if one["metric"] == "cost" else 100.0
     a, b = (_span(one[side], scale) for side in ("first", "second"))
@@ -32,10 +36,20 @@ def _metric(one: Stored, verdict: Stored) -> str:
     p = f"p {_p(one['p_value'])}"
     if one["adjusted"] != one["p_value"]:
         p += f", adjusted {_p(one['adjusted'])} (Holm)"
+    name = _NAMES.get(one["metric"], NAMES[one["metric"]])
     points = "" if one["metric"] == "cost" else " %"
     return (
-        f"{_NAMES[one['metric']]}{unit}: {verdict['custom']} {a}{points}, {verdict['general']} {b}{points}; difference {gap}"
+        f"{name}{unit}: {verdict['custom']} {a}{points}, {verdict['general']} {b}{points}; difference {gap}"
         f"{'' if one['metric'] == 'cost' else ' points'}; {p}; n = {one['difference']['n']:,}."
+    )
+
+
+def _bits(one: Stored, verdict: Stored) -> str:
+    a, b = (_span(one[side], 1.0) for side in ("first", "second"))
+    gap = _span(one["difference"], 1.0, signed=True)
+    return (
+        f"Bits per byte: {verdict['custom']} {a}, {verdict['general']} {b}; difference {gap}; p {_p(one['p_value'])}; "
+        f"n = {one['difference']['n']:,}."
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from app.benchmarks.arms import ArmResult
+from app.benchmarks.curve.written import cell
 from app.benchmarks.report import cells, headers, to_csv, to_html, to_markdown, to_table
 from app.benchmarks.summary import build_summary
 from app.errors import InvalidRequest
@@ -262,3 +263,8 @@ def test_html_says_the_verdict_first(summary: dict[str, Any]) -> None:
 
 def test_a_terminal_shows_names_as_they_are(hostile: dict[str, Any]) -> None:
     assert "[bold]x[/bold" in _printed(hostile, 200)
+
+
+def test_a_bound_below_zero_keeps_its_digits() -> None:
+    assert cell({"estimate": 0.013, "low": -0.031, "high": 0.12}) == ".013 [-.03 to .12]"
+    assert cell({"estimate": -0.0001, "low": 0.0, "high": 1.0}) == ".000 [.00-1.0]"

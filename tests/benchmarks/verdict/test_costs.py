@@ -1,9 +1,11 @@
 """What mistakes cost: every cell counts, the answer that is no label too, and ten agreeing cases prove nothing."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from app.benchmarks.verdict import Question, decide
 from app.benchmarks.verdict.costs import Costs, case_costs, cost_table
@@ -109,3 +111,9 @@ def test_cases_that_belong_together_are_not_counted_as_many() -> None:
     assert verdict.decision == "not enough evidence"
     assert verdict.p_value > 0.05
     assert any("10 clusters only" in note for note in verdict.notes)
+
+
+@pytest.mark.parametrize("wrong", [{"wrong": 1e300}, {"currency": "EU\0"}, {"currency": "a\nb"}])
+def test_money_that_sums_cannot_hold_and_currencies_that_no_line_shows_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        Costs.model_validate({"currency": "EUR", "wrong": 1} | wrong)

@@ -48,7 +48,8 @@ def test_what_is_not_there_is_not_found_and_a_strange_cursor_is_refused(logged: 
     for strange in ("cmp_0", "%00", "%F0%9F%98%80"):
         assert client.get(f"/v1/comparisons/{strange}").status_code == 404
         answer = client.get(f"/v1/comparisons?cursor={strange}")
-        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "cursor")
+        wrong = 422 if strange == "%00" else 400  # no query value may hold a NUL
+        assert (answer.status_code, answer.json()["error"]["param"]) == (wrong, "cursor")
     for limit in ("0", "101", "many"):
         assert client.get("/v1/comparisons", params={"limit": limit}).status_code == 422
 

@@ -53,8 +53,6 @@ def notes(custom: ArmResult, general: ArmResult) -> list[str]:
     for arm, side in ((custom, "custom"), (general, "general")):
         if arm.kind != side:
             found.append(f"{arm.arm} is a {arm.kind} arm; it was named to stand where the {side} model stands.")
-    if custom.arm == general.arm:
-        found.append("Both sides are the same arm: an A/A check, which must find no difference.")
     clusters = len(set(custom.clusters))
     if 0 < clusters < _FEW_CLUSTERS:
         found.append(f"The cases belong to {clusters} clusters only; intervals over so few are rough.")

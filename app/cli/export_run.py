@@ -15,6 +15,7 @@ def export_run(
     format: Annotated[str, typer.Option(help="versus (all arms), lm-eval or inspect (one arm).")] = "versus",
     arm: Annotated[str | None, typer.Option(help="By default the run's only custom arm.")] = None,
     to: Annotated[Path | None, typer.Option(help="The file; without it the export is printed.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     url: Annotated[str, typer.Option(help="The service; empty means VERSUS_API_URL or http://host:port of the settings.")] = "",
 ) -> None:
     """Write a finished run with its answers as one file: keep it as the baseline of later gates, or read it with other tools.
@@ -30,10 +31,12 @@ def export_run(
       versus export-run baseline.json --format inspect --to samples.jsonl
     """
     from app.cli.progress import fail
-    from app.cli.runs import write
+    from app.cli.runs import require_free, write
     from app.errors import VersusError
 
     try:
+        if to is not None:
+            require_free(to, "--to", force)
         lines = asyncio.run(_lines(run, format, arm, url))
         if to is None:
             sys.stdout.writelines(lines)

@@ -37,6 +37,7 @@ def report(
 
       versus report run_01k --format md --examples 0
     """
+    from app.cli.runs import require_free
     from app.errors import VersusError
     from app.settings import Settings
 
@@ -45,7 +46,7 @@ def report(
     file = out or (Path(f"{_name(run, format)}.{ENDINGS[format]}") if format in PAGES or open_it else None)
     try:
         if file is not None:
-            _check_free(file, force)
+            require_free(file, "--out", force)
         text = asyncio.run(_fetch(url or Settings().api, run, format, examples))
         if file is not None:
             _write(file, text)
@@ -64,15 +65,6 @@ def _name(run: str, format: Format) -> str:
     """Of the file; an id is plain, but what a caller types may be anything."""
     plain = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in run)
     return f"{plain}-pack" if format.startswith("pack") else plain
-
-
-def _check_free(file: Path, force: bool) -> None:
-    from app.errors import Conflict
-
-    if file.is_dir():
-        raise Conflict(f"{file} is a folder; name a file with --out.")
-    if file.exists() and not force:
-        raise Conflict(f"{file} is there already; name another file with --out, or add --force to write over it.")
 
 
 async def _fetch(url: str, run: str, format: Format, examples: int) -> str:

@@ -44,6 +44,16 @@ async def load_baseline(this: "Side", baseline: str, arm: str | None, url: str) 
     return against(this, this.file, baseline)
 
 
+def require_free(path: Path, option: str, force: bool) -> None:
+    """Raises Conflict for a place where there is something already; `option` is how another one is named."""
+    from app.errors import Conflict
+
+    if path.is_dir():
+        raise Conflict(f"{path} is a folder; name a file with {option}.")
+    if path.exists() and not force:
+        raise Conflict(f"{path} is there already; name another file with {option}, or add --force to write over it.")
+
+
 def write(path: Path, text: str) -> None:
     """Whole or not at all. Raises SetupError."""
     from app.benchmarks.curve.written import put

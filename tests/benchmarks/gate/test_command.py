@@ -144,6 +144,12 @@ def test_files_of_an_error_are_there_and_red(files: Path, tmp_path: Path) -> Non
     assert (root.get("tests"), root.get("errors"), root.get("failures")) == ("1", "1", "0")
     assert summary.read_text().startswith("### Gate: error")
     assert versus("gate", str(files / "run_2.json"), "--gate", "accuracy >= 0.5", "--junit", "/dev/null/x").exit_code == 3
+    before = (files / "run_1.json").read_bytes()
+    kept = versus("export-run", str(files / "run_2.json"), "--to", str(files / "run_1.json"))
+    assert (kept.exit_code, (files / "run_1.json").read_bytes()) == (2, before)
+    assert "--force" in kept.stderr
+    again = versus("export-run", str(files / "run_1.json"), "--to", str(files / "run_1.json"), "--force")
+    assert (again.exit_code, (files / "run_1.json").read_bytes()) == (0, before)
     unwritten = versus("export-run", str(files / "run_2.json"), "--to", "/dev/null/x.json")
     assert (unwritten.exit_code, "cannot be written" in unwritten.stderr) == (2, True)
 

@@ -44,12 +44,13 @@ def test_an_answer_has_openai_s_fields_and_tells_which_weights_gave_it(client: T
 
 
 def test_a_seed_drawn_by_the_server_is_returned_and_brings_the_same_answer_again(client: TestClient) -> None:
-    first = chat(client, n=3)
+    # One answer comes a fifth of the time: with eight, one run in a million has no second one.
+    first = chat(client, n=8)
 
-    again = chat(client, n=3, seed=first["versus"]["seed"])
+    again = chat(client, n=8, seed=first["versus"]["seed"])
 
     assert [choice["message"] for choice in again["choices"]] == [choice["message"] for choice in first["choices"]]
-    assert [choice["index"] for choice in first["choices"]] == [0, 1, 2]
+    assert [choice["index"] for choice in first["choices"]] == [*range(8)]
     assert len({choice["message"]["content"] for choice in first["choices"]}) > 1
 
 

@@ -13,6 +13,7 @@ FLOAT, HALF = 4, 2  # bytes of a number in training, and of one in a finished mo
 # Floats that a layer keeps of each token until its backward pass, in widths of the model and of its inside; counted from the
 # operations of a Llama layer and checked against measured peaks (tests/training/test_estimate.py).
 KEPT_HIDDEN, KEPT_MLP = 16, 4
+KEPT_DROPOUT = 2  # beside them, in widths of the model, where dropout keeps what it left out
 KEPT_LOGITS = 4  # logits, as floats, their softmax, its gradient
 TOKEN_BYTES = 36  # of a token of a row while it waits: a pointer and a Python number
 PACKED_BYTES = 12  # of a token of a packed batch that waits: id, weight, position
@@ -84,7 +85,8 @@ def need(recipe: Recipe, base: ModelVersion, *, row_tokens: int = 0, longest: in
         methods = ("lora",)
     tokens = max(recipe.batch_tokens, longest)
     share = 1.0 if reads or recipe.prompt_weight else counted or COUNTED
-    step = tokens * FLOAT * (shape.layers * (KEPT_HIDDEN * shape.hidden + KEPT_MLP * shape.mlp) + 2 * shape.hidden)
+    kept = KEPT_HIDDEN + KEPT_DROPOUT * bool(recipe.dropout)
+    step = tokens * FLOAT * (shape.layers * (kept * shape.hidden + KEPT_MLP * shape.mlp) + 2 * shape.hidden)
     step += int(tokens * share) * shape.vocabulary * FLOAT * KEPT_LOGITS
     weights = shape.parameters * FLOAT
     trained = {method: _trained(shape, recipe) if method == "lora" else shape.parameters for method in methods}

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.utils.logging import disable_progress_bar
 
+from app.training.dropout import dropout as dropped
 from app.training.errors import TrainingFailed, TrainingStopped
 from app.training.optimizer import MuonAdamW, fast_type
 from app.training.progress import OnProgress, Progress
@@ -86,6 +87,7 @@ def train(
     work_dir: Path,
     *,
     seed: int = 0,
+    dropout: float = 0.0,
     save_every: int = 50,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
@@ -96,7 +98,8 @@ def train(
     """Train `model` in place, one step per batch, and leave it with its last weights; `best_weights` gives the best ones.
 
     Killed at any time and called again with the same arguments, it goes on from the last whole checkpoint in `work_dir` and on
-    a CPU ends with the same weights. Raises TrainingFailed on a loss that is not a number, TrainingStopped when asked to stop.
+    a CPU ends with the same weights. Raises TrainingFailed on a loss that is not a number, TrainingStopped when asked to stop,
+    Unprocessable for `dropout` (see there) of a model that has no place for it.
     """
     watch = _Watch(batches, work_dir, on_progress, should_stop, validate, validate_every, patience)
     arguments = TrainingArguments(
@@ -120,7 +123,7 @@ def train(
         dataloader_pin_memory=False,
         seed=seed,
     )
-    with torch.random.fork_rng(devices=[]), _kept_memory():
+    with torch.random.fork_rng(devices=[]), _kept_memory(), dropped(model, dropout):
         optimizer = MuonAdamW(model, schedule.learning_rate, weight_decay=schedule.weight_decay, betas=(0.9, schedule.beta2))
         trainer = _Trainer(
             model,
@@ -143,12 +146,22 @@ def train(
     return Outcome(watch.step, watch.tokens, watch.seconds, watch.best, watch.best_step)
 
 
-def seconds_per_step(model: nn.Module, batches: Batches, schedule: Schedule, scratch: Path, steps: int = 8) -> float:
+def seconds_per_step(
+    model: nn.Module, batches: Batches, schedule: Schedule, scratch: Path, steps: int = 8, *, dropout: float = 0.0
+) -> float:
     """How long a step takes here: the median of a few, which move the weights of `model`."""
     marks: list[float] = []
     few = [batches[len(batches) * i // steps] for i in range(steps)]
     shutil.rmtree(scratch, ignore_errors=True)
-    train(model, few, schedule, scratch, save_every=10**6, on_progress=lambda _: marks.append(time.perf_counter()))
+    train(
+        model,
+        few,
+        schedule,
+        scratch,
+        dropout=dropout,
+        save_every=10**6,
+        on_progress=lambda _: marks.append(time.perf_counter()),
+    )
     shutil.rmtree(scratch, ignore_errors=True)
     # The first step warms up; the median is not moved by one that was held up.
     return median(later - earlier for earlier, later in pairwise(marks))

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.catalog.cards import NewName, TaskKind
 from app.errors import SetupError
 
-CODE = 4  # raise it when the same recipe would come to other weights
+CODE = 5  # raise it when the same recipe would come to other weights
 
 Method = Literal["auto", "lora", "full", "instruct", "vocabulary", "scratch"]
 READING: tuple[Method, ...] = ("scratch", "vocabulary")  # methods that read texts before they learn the task
@@ -59,6 +59,13 @@ class Options(BaseModel):
         min_length=1,
         description="LoRA: names of modules that are adapted; all-linear: every linear layer but the output; embeddings: the "
         "input embedding, which gives the words of the domain their own meaning",
+    )
+    dropout: float | None = Field(
+        None,
+        ge=0,
+        le=0.9,
+        description="share of the embeddings and of what each layer adds that is left out at random while the task is learned: "
+        "helps where rows are few and seen often; empty means the method's own",
     )
     prompt_weight: float | None = Field(
         None,

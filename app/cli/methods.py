@@ -31,6 +31,12 @@ def methods(
             help="Times that each training sees its rows, fewer where the minutes end; by default 4, more where rows are few.",
         ),
     ] = None,
+    options: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file of training options (epochs, dropout, ..): at its top for every method, in a table [lora] for one.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many test cases (a stratified sample); by default all.")
     ] = None,
@@ -48,6 +54,8 @@ def methods(
       versus methods claims
 
       versus methods claims --methods lora,scratch --minutes 2 --limit 500 --out which
+
+      versus methods claims --options claims.toml
     """
     from app.benchmarks.curve.methods import build_summary
     from app.benchmarks.curve.methods_report import to_table, write
@@ -60,7 +68,7 @@ def methods(
 
     settings = Settings()
     try:
-        curves = _curves(settings, dataset, only, task, base, general or base, seeds, minutes, epochs, limit)
+        curves = _curves(settings, dataset, only, task, base, general or base, seeds, minutes, epochs, options, limit)
         if dry_run:
             _show_plan(curves, as_json)
             return
@@ -92,11 +100,14 @@ def _curves(
     seeds: int,
     minutes: float,
     epochs: float | None,
+    options: Path | None,
     limit: int | None,
 ) -> list["Curve"]:
-    """One for each method. Raises InvalidRequest for a method that there is not, and what a study and a curve raise."""
+    """One for each method. Raises InvalidRequest for a method that there is not, and what the
+    options, a study and a curve raise."""
     from app.benchmarks.curve.data import read_study
     from app.benchmarks.curve.methods import METHODS
+    from app.benchmarks.curve.options import read_options
     from app.benchmarks.curve.run import Curve
     from app.catalog.catalog import Catalog
     from app.database.migrations import upgrade
@@ -106,6 +117,7 @@ def _curves(
     for name in asked:
         if name not in METHODS:
             raise InvalidRequest(f"There is no method {name!r}; --methods takes {', '.join(METHODS)}, separated by commas.")
+    said = {} if options is None else read_options(options)
     chosen = [method for method in METHODS if method in asked]
     upgrade(settings.database)
     study = asyncio.run(
@@ -120,7 +132,7 @@ def _curves(
             general=catalog.find(general),
             settings=settings,
             minutes=minutes,
-            options={} if epochs is None else {"epochs": epochs},
+            options=said.get(method, {}) | ({} if epochs is None else {"epochs": epochs}),
         )
         for method in chosen
     ]

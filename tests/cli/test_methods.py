@@ -51,6 +51,42 @@ def test_a_table_is_measured_and_asked_again_comes_from_what_is_known(tmp_path: 
     assert "Trainings left: 1" in invoke(*words, "--epochs", "3", "--dry-run").output
 
 
+def test_options_of_a_file_are_for_every_method_or_for_one_and_the_table_tells_them(tmp_path: Path) -> None:
+    file = tmp_path / "options.toml"
+    file.write_text("epochs = 1\ndropout = 0.1\n[full]\nepochs = 2\n")
+    words = ("methods", "claims", "--methods", "full,lora", "--limit", "6", "--out", str(tmp_path / "out"))
+    result = invoke(*words, "--options", str(file))
+    assert result.exit_code == 0, result.output
+    rows = {row["arm"]: row for row in json.loads((tmp_path / "out" / "methods.json").read_text())["rows"]}
+    assert [rows[arm]["facts"][0]["epochs_asked"] for arm in ("full", "lora")] == [2, 1]
+    assert rows["lora"]["options"] == {"epochs": 1, "dropout": 0.1}
+    told = "custom (lora): epochs 1.0, dropout 0.1; custom (full): epochs 2.0, dropout 0.1."
+    assert told in (tmp_path / "out" / "methods.md").read_text()
+    # Another option is another training.
+    file.write_text("epochs = 1\ndropout = 0.1\n[full]\nepochs = 2\nvalidations = 1\n")
+    assert "Trainings left: 1" in invoke(*words, "--options", str(file), "--dry-run").output
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("epoch = 2", "epoch: Extra inputs are not permitted"),
+        ("[lora]\nrank = 0", "lora: rank: Input should be greater than or equal to 1"),
+        ("lora = 3", "lora must be a table of options"),
+        ("seed = 1", "use --seeds of the command"),
+        ("epochs = ", "is not readable as TOML"),
+        (None, "cannot be read"),
+    ],
+)
+def test_options_that_cannot_be_used_are_told_before_anything_is_trained(text: str | None, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "options.toml"
+    if text is not None:
+        file.write_text(text)
+    result = invoke("methods", "claims", "--options", str(file))
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.split())
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

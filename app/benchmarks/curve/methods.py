@@ -30,6 +30,7 @@ def build_summary(curves: Sequence[Curve], known: Sequence[Mapping[Point, Record
     records: dict[str, list[Record]] = {arm.kind: by_size(known[0], arm.kind, size) for arm in others}
     records |= {curve.method: by_size(found, "custom", size) for curve, found in zip(curves, known, strict=True)}
     answers = {key: answers_of(study, found) for key, found in records.items()}
+    options: dict[str, dict[str, Any]] = {curve.method: curve.options for curve in curves}
     names: dict[str, str] = {arm.kind: arm.name for arm in others}
     names |= {curve.method: f"custom ({curve.method})" for curve in curves}
 
@@ -50,6 +51,7 @@ def build_summary(curves: Sequence[Curve], known: Sequence[Mapping[Point, Record
                 "training_seconds": _mean(found, "seconds"),
                 "parameters": found[0].facts.get("parameters"),
                 "facts": [record.facts for record in found],
+                "options": options.get(key, {}),
             }
         )
     best = max((row for row in rows if row["custom"]), key=lambda row: row["validation_macro_f1"])
@@ -100,13 +102,16 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     notes = []
     custom = [row for row in rows if row["custom"]]
     cut = [
-        f"{row['name']} {min(facts['epochs'] for facts in row['facts']):.1f}"
+        f"{row['name']} {min(facts['epochs'] for facts in row['facts']):.1f} of {row['facts'][0]['epochs_asked']:g}"
         for row in custom
         if any(facts["epochs"] < 0.95 * facts["epochs_asked"] for facts in row["facts"])
     ]
     if cut:
-        asked = custom[0]["facts"][0]["epochs_asked"]
-        notes.append(f"Of {asked:g} epochs the minutes allowed fewer: {', '.join(cut)}.")
+        notes.append(f"The minutes allowed fewer epochs than asked for: {', '.join(cut)}.")
+    options = {row["name"]: ", ".join(f"{name} {value}" for name, value in row["options"].items()) for row in custom}
+    if any(options.values()):
+        given = "; ".join(f"{name}: {words or 'defaults'}" for name, words in options.items())
+        notes.append(f"Options that were given: {given}.")
     left_out = {row["name"]: max(facts["rows_left_out"] for facts in row["facts"]) for row in custom}
     if any(left_out.values()):
         told = ", ".join(f"{name} {rows:,.0f}" for name, rows in left_out.items() if rows)

@@ -58,6 +58,7 @@ class Curve:
         """Raises Unprocessable for a base that nothing can be made from, or a general model that is none."""
         _check(base, general, method)
         self.study, self.method, self.base, self.general, self.minutes = study, method, base, general, minutes
+        self.options = dict(options or {})  # of the training, beside the defaults
         self._root = settings.data_dir / FOLDER
         self._cache = Cache(self._root / "points")
         self._stop = Event()
@@ -68,7 +69,7 @@ class Curve:
             Classical(study, "classical"),
             ZeroShot(study, general, self._judge, self._cache),
             FewShot(study, general, self._judge),
-            Custom(study, method, base, settings, self._stop, minutes=minutes, options=options),
+            Custom(study, method, base, settings, self._stop, minutes=minutes, options=self.options),
         ]
         # Seed by seed within an arm: a run that is ended early has whole curves of the first seeds.
         self.points = [

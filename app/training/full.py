@@ -12,7 +12,6 @@ from app.training.recipe import Recipe
 LEARNING_RATE = 3e-3  # peak; few steps are all that two processor cores have time for, and small models bear it
 
 PROMPT_WEIGHT = 0.0
-DROPOUT = 0.0
 
 
 def adapt(model: Any, recipe: Recipe) -> nn.Module:

@@ -19,8 +19,6 @@ LINEAR = (nn.Linear, Conv1D)  # the second is GPT-2's, its weights the other way
 
 LEARNING_RATE = 2.5e-3  # peak; suits a rank of 16 to 64 on a model of a few million parameters
 
-DROPOUT = 0.0
-
 
 def adapt(model: Any, recipe: Recipe) -> nn.Module:
     """The model with a fresh adapter, all that is trained; its update starts at zero, so step 0 computes what the base does.

@@ -276,7 +276,7 @@ class _Workshop:
             _schedule(recipe, method),
             self._work / stage,
             seed=recipe.seed,
-            dropout=_dropout(recipe, method),
+            dropout=recipe.dropout,
             save_every=max(10, len(plan) // 10),
             on_progress=self._tell(stage),
             should_stop=self._should_stop,
@@ -396,17 +396,13 @@ class _Workshop:
     def _seconds_per_epoch(self, recipe: Recipe, method: Contestant) -> float:
         plan = self._plan(recipe.model_copy(update={"epochs": 1.0}))
         model, schedule = self._fresh(recipe, method), _schedule(recipe, method)
-        drop = _dropout(recipe, method)
-        return len(plan) * seconds_per_step(model, plan, schedule, self._work / "speed", SPEED_STEPS, dropout=drop)
+        speed = self._work / "speed"
+        return len(plan) * seconds_per_step(model, plan, schedule, speed, SPEED_STEPS, dropout=recipe.dropout)
 
 
 def _schedule(recipe: Recipe, method: Contestant) -> Schedule:
     rate = recipe.learning_rate or (lora if method == "lora" else full).LEARNING_RATE
     return Schedule(learning_rate=rate, weight_decay=0.0 if method == "lora" else 0.05)
-
-
-def _dropout(recipe: Recipe, method: Contestant) -> float:
-    return (lora if method == "lora" else full).DROPOUT if recipe.dropout is None else recipe.dropout
 
 
 def _put_in_place(card: Card, part: Path, out_root: Path, base: ModelVersion) -> Path:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.catalog.cards import NewName, TaskKind
 from app.errors import SetupError
 
-CODE = 5  # raise it when the same recipe would come to other weights
+CODE = 4  # raise it when the same recipe would come to other weights
 
 Method = Literal["auto", "lora", "full", "instruct", "vocabulary", "scratch"]
 READING: tuple[Method, ...] = ("scratch", "vocabulary")  # methods that read texts before they learn the task
@@ -60,12 +60,13 @@ class Options(BaseModel):
         description="LoRA: names of modules that are adapted; all-linear: every linear layer but the output; embeddings: the "
         "input embedding, which gives the words of the domain their own meaning",
     )
-    dropout: float | None = Field(
-        None,
+    dropout: float = Field(
+        0.0,
         ge=0,
         le=0.9,
+        exclude_if=lambda share: share == 0,  # recipes of before there was dropout keep their digest
         description="share of the embeddings and of what each layer adds that is left out at random while the task is learned: "
-        "helps where rows are few and seen often; empty means the method's own",
+        "helps where rows are few and seen often, harms where they are seen once or twice",
     )
     prompt_weight: float | None = Field(
         None,

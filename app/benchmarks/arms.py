@@ -44,6 +44,7 @@ class ArmResult:
     label_mass: Sequence[float | None] = ()  # one per case: the sum of the labels' likelihoods; or empty
     scoring: Literal["sum", "mean", "calibrated"] | None = None  # how labels were compared; None: not by likelihood, or unknown
     label_tokens: Mapping[str, int] = field(default_factory=dict)  # label -> its tokens, the end of the answer included
+    calibration_temperature: float | None = None  # what divided the log-likelihoods of the labels; None: nothing
     tokens: Sequence[int] = ()  # prompt and answer together, one per case, or empty
     answer_tokens: Sequence[int] = ()  # of the answer alone, one per case, or empty
     clusters: Sequence[str] = ()  # what cases belong together (a contract, a claim), one per case; or each case alone

@@ -239,7 +239,17 @@ class BaselineArm:
         return rows
 
 
-_SAID = ("label", "probabilities", "label_mass", "text", "bits", "prompt_sha256", "seed")
+_SAID = (
+    "label",
+    "probabilities",
+    "label_mass",
+    "label_tokens",
+    "calibration_temperature",
+    "text",
+    "bits",
+    "prompt_sha256",
+    "seed",
+)
 _ANSWER = (
     *_SAID,
     "prompt_tokens",

@@ -74,6 +74,8 @@ def arm_result(
         probabilities=[one.probabilities for one in answers],
         label_mass=[one.label_mass for one in answers],
         scoring=None if baseline or how == "generate" else how,
+        label_tokens=next((one.label_tokens for one in answers if one.label_tokens), {}),
+        calibration_temperature=next((t for one in answers if (t := one.calibration_temperature) is not None), None),
         tokens=() if baseline else [(one.prompt_tokens or 0) + (one.completion_tokens or 0) for one in answers],
         answer_tokens=() if baseline else [one.completion_tokens or 0 for one in answers],
         clusters=[beside[case.id][cluster] for case in test] if cluster else (),

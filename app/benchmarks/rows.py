@@ -4,6 +4,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from app.benchmarks.arms import ArmResult
 from app.benchmarks.consistency import flip_rate, tara, worst_wording_accuracy
 from app.benchmarks.measures.calibration import (
@@ -39,7 +41,7 @@ class Answers:
     truth: Codes
     answer: Codes
     judged: Judged | None  # None where no case has probabilities
-    why_no_brier: str | None
+    about_brier: str | None  # why there is none, or of what it is
 
     @classmethod
     def of(cls, arm: ArmResult, labels: Sequence[str]) -> "Answers":
@@ -62,24 +64,32 @@ class Answers:
 
 
 def _comparable(arm: ArmResult) -> tuple[Sequence[Shares] | None, str | None]:
-    """Probabilities for the Brier score and, where labels of different length were compared by their whole likelihoods and
-    nothing tells these, none and why."""
+    """Probabilities for the Brier score, None for those as served, and a sentence where it is of others or of none.
+
+    As served: baselines', those per token or less what the labels have without a text, and those of a model that was trained
+    to say the labels, with the temperature that its validation cases gave it. Another model's whole likelihoods say most of
+    all which label is short, so they are told per token.
+    """
     lengths = set(arm.label_tokens.values())
-    if arm.scoring != "sum" or len(lengths) == 1:
-        return None, None  # as served
+    if arm.scoring != "sum" or arm.calibration_temperature is not None or len(lengths) == 1:
+        return None, None
     if not lengths or not arm.label_mass:
-        why = (
-            "The labels were compared by their whole log-likelihoods, which favours short ones, and the tokens of each label "
-            "are not known; ask with scoring = mean for a Brier score."
+        return [None] * len(arm.cases), (
+            "The labels were compared by their whole log-likelihoods, which favours short ones, and the run does not tell the "
+            "tokens of each label; run it again."
         )
-        return [None] * len(arm.cases), why
     pairs = zip(arm.probabilities, arm.label_mass, strict=True)
-    return [per_token(shares, mass, arm.label_tokens) if shares and mass else None for shares, mass in pairs], None
+    found = [per_token(shares, mass, arm.label_tokens) if shares and mass else None for shares, mass in pairs]
+    if not any(found):
+        return found, "The likelihoods of the labels are too small to be told per token."
+    return found, (
+        "It is of probabilities per token: the labels were compared by their whole log-likelihoods, which favours short ones."
+    )
 
 
 def arm_row(answers: Answers, found: Mapping[Hashable, Resampled], clusters: Clusters) -> Row:
-    """`found`: what `answers.measures()` gave when resampled. `reasons`: why a number is null or its bound is the last case
-    seen, by the number's name."""
+    """`found`: what `answers.measures()` gave when resampled. `reasons`, by the number's name: why it is null, why its bound is
+    the last case seen, or of what it is."""
     arm = answers.arm
     score = scored(answers.truth, answers.answer, answers.labels, found, clusters)
     reasons: dict[str, str] = {}
@@ -130,12 +140,10 @@ def _calibration(answers: Answers, found: Mapping[Hashable, Resampled], clusters
         reasons |= dict.fromkeys(("ece", "brier", "aurc"), "The arm gave no probabilities.")
         return {"ece": None, "brier": None, "reliability": [], "aurc": None, "risk_coverage": []}
     known = int(said.known.sum())
-    if answers.why_no_brier:
-        reasons["brier"] = answers.why_no_brier
-    elif squared := int((said.squares == said.squares).sum()):
+    if answers.about_brier:
+        reasons["brier"] = answers.about_brier
+    if squared := int((~np.isnan(said.squares)).sum()):
         brier = {**asdict(found["brier"].bounded(0, 2)), "n": squared}
-    else:
-        reasons["brier"] = "The likelihoods of the labels are too small to be told per token."
     enough = known >= FEWEST
     if not enough:
         reasons["ece"] = f"A calibration error needs at least {FEWEST} cases with probabilities; there are {known}."

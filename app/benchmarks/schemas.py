@@ -170,6 +170,8 @@ class PredictionOut(BaseModel):
     label: str | None
     probabilities: dict[str, float] | None
     label_mass: float | None
+    label_tokens: dict[str, int] | None = Field(default=None, description="of each label, the end of the answer included")
+    calibration_temperature: float | None = Field(default=None, description="by which the log-likelihoods were divided")
     text: str | None = Field(description="what the model said before it was read as a label; null where labels were scored")
     bits: float | None = Field(default=None, description="of a text that was read (perplexity): -log2 of its likelihood")
     prompt_sha256: str | None = Field(

@@ -186,6 +186,8 @@ class Prediction(Base):
     label: Mapped[str | None] = mapped_column(Text)  # None: the answer was none of the labels
     probabilities: Mapped[dict[str, Any] | None]
     label_mass: Mapped[float | None]
+    label_tokens: Mapped[dict[str, Any] | None]  # of each label, the end of the answer included
+    calibration_temperature: Mapped[float | None]  # None: no temperature was fitted, or the run is older than this column
     text: Mapped[str | None] = mapped_column(Text)  # what a model said, before it was read as a label; None: labels were scored
     bits: Mapped[float | None]  # of a text that was read, not answered: -log2 of its likelihood
     prompt_sha256: Mapped[str | None] = mapped_column(String(64))  # of the user turn as the model saw it

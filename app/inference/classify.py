@@ -45,8 +45,12 @@ class ResultOut(BaseModel):
     margin: float | None = Field(description="the likeliest label's probability minus the next one's; null likewise")
     bounds: Bounds | None = Field(description="when only the best label was wanted")
     calibration_temperature: float | None = Field(
-        description="what the labels' log-likelihoods were divided by, as fitted when the model was trained for the task; "
-        "null: by nothing. label_mass is the model's own either way"
+        description="what the labels' log-likelihoods were divided by, as fitted when the model was trained for the task (1: "
+        "none fitted better); null: by nothing. label_mass is the model's own either way"
+    )
+    label_tokens: dict[str, int] | None = Field(
+        description="of each label as the model says it, with the end of the answer: what scoring mean divides by; null when "
+        "generated"
     )
     text: str | None = Field(description="the generated answer; null when labels were scored")
     seed: int | None = Field(description="of the generated answer; null when labels were scored")
@@ -197,6 +201,7 @@ async def _generate(asked: Sequence[Scored], body: ClassifyIn, request_id: str, 
             margin=None,
             bounds=None,
             calibration_temperature=None,
+            label_tokens=None,
             text=answer.text,
             seed=answer.request.sampling.seed,
             prompt_sha256=one.prompt_sha256,
@@ -215,6 +220,7 @@ def _scored_out(one: Scored) -> ResultOut:
         digest=one.model.digest,
         index=one.index,
         **vars(decision),
+        label_tokens={label: tokens + 1 for label, tokens in zip(one.question.labels, scores.label_tokens, strict=True)},
         text=None,
         seed=None,
         prompt_sha256=one.prompt_sha256,

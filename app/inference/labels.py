@@ -8,12 +8,13 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Question:
     """A classification as one model is asked it: `answers` are what the model says for the labels, in their order; `put` makes
-    the user turn of a text; `temperature` divides the labels' log-likelihoods."""
+    the user turn of a text; `temperature` divides the labels' log-likelihoods: that of the model's training for it, None where
+    it was not trained for it."""
 
     labels: tuple[str, ...]
     answers: tuple[str, ...]
     put: Callable[[str], str]
-    temperature: float = 1.0
+    temperature: float | None = None
 
     def read(self, text: str) -> str | None:
         """The label that the words of the model mean."""

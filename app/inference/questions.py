@@ -34,7 +34,7 @@ async def question_for(model: ModelVersion, body: ClassifyIn, serving: Serving) 
                     param=name,
                 )
         question = trained_question(trained, _checked(_chosen(body.labels, trained.labels, trained.name), body, serving))
-        return question if body.temperature_scaling else replace(question, temperature=1.0)
+        return question if body.temperature_scaling else replace(question, temperature=None)
     instruction, template = body.instruction, None
     labels = tuple(body.labels or ())
     if body.task is not None:

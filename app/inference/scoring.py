@@ -122,7 +122,7 @@ class Scorer:
 
 def _temperature(question: Question, scoring: Scoring) -> float | None:
     """The question's, which was fitted to whole log-likelihoods; None where there is none."""
-    return question.temperature if scoring == "sum" and question.temperature != 1.0 else None
+    return question.temperature if scoring == "sum" else None
 
 
 def _values(ranking: Ranking, scores: Scores, temperature: float | None) -> list[float]:

@@ -83,4 +83,9 @@ def test_an_arm_tells_how_its_labels_were_compared_and_what_they_had_together() 
     known = {"timed": 0, "per_second": None, "validated": None}
     scored = arm_result(ARM, answers, TEST, how="sum", **known)
     assert (scored.scoring, scored.label_mass) == ("sum", [0.25] * 4)
+    assert (scored.label_tokens, scored.calibration_temperature) == ({}, None)  # of a run that did not store them yet
+    for one in answers[1:]:
+        one.label_tokens, one.calibration_temperature = {"auto": 2, "fire": 3}, 1.0
+    scored = arm_result(ARM, answers, TEST, how="sum", **known)
+    assert (scored.label_tokens, scored.calibration_temperature) == ({"auto": 2, "fire": 3}, 1.0)
     assert arm_result(ARM, answers, TEST, how="generate", **known).scoring is None

@@ -82,12 +82,27 @@ def test_an_arm_that_fails_on_every_case_has_a_row_without_a_nan() -> None:
 def test_a_brier_score_is_not_taken_of_whole_likelihoods_of_labels_of_different_length() -> None:
     row = _row(_arm(scoring="sum"))
     assert row["brier"] is None
-    assert "favours short ones" in row["reasons"]["brier"]
+    assert "does not tell the tokens" in row["reasons"]["brier"]
     tokens = {"auto": 2, "fire": 2, "theft": 4}
     known = _row(_arm(scoring="sum", label_tokens=tokens, label_mass=[0.5] * N))
     assert known["brier"]["estimate"] != _row(_arm(scoring="mean"))["brier"]["estimate"]
+    assert "probabilities per token" in known["reasons"]["brier"]
     same = _row(_arm(scoring="sum", label_tokens=dict.fromkeys(LABELS, 3)))
     assert same["brier"] == _row(_arm(scoring="mean"))["brier"]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 1.7])
+def test_a_model_with_a_fitted_temperature_is_judged_by_the_probabilities_that_it_serves(temperature: float) -> None:
+    """Dividing those by tokens would judge it for what it never says, and take out the temperature with another base."""
+    tokens = {"auto": 2, "fire": 2, "theft": 4}
+    arm = _arm(scoring="sum", label_tokens=tokens, label_mass=[0.5] * N, calibration_temperature=temperature)
+    row = _row(arm)
+    hand = [
+        sum((share - (label == gold)) ** 2 for label, share in (shares or {}).items())
+        for shares, gold in zip(arm.probabilities, arm.gold, strict=True)
+    ]
+    assert row["brier"]["estimate"] == pytest.approx(sum(hand) / N)
+    assert "brier" not in row["reasons"]
 
 
 def test_cases_of_one_contract_are_no_independent_cases() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from app.benchmarks.measures.calibration import per_token
 from app.catalog.catalog import Catalog
 from app.catalog.prompts import as_messages, classification_prompt
 from app.database.tables import Classification
@@ -127,7 +128,17 @@ def test_probabilities_are_divided_by_the_temperature_of_the_task_unless_it_is_s
     assert log_odds(tempered) == pytest.approx(log_odds(plain) / 2.5)
     assert (tempered["calibration_temperature"], plain["calibration_temperature"]) == (2.5, None)
     assert (tempered["label"], tempered["label_mass"]) == (plain["label"], plain["label_mass"])
-    assert other["calibration_temperature"] is None
+    assert other["calibration_temperature"] == 1.0
+    assert classify(client, model="claims", input="it burned", labels=["water", "fire"])[0]["calibration_temperature"] is None
+
+
+def test_the_tokens_of_each_label_are_told_by_which_its_likelihood_per_token_follows(client: TestClient) -> None:
+    labels = ["fire", "water damage"]
+    whole, mean = (classify(client, model="general", input="it", labels=labels, scoring=how)[0] for how in ("sum", "mean"))
+    assert whole["label_tokens"] == {label: len(label) + 1 for label in labels}  # the fake's tokens are characters
+    told = per_token(whole["probabilities"], whole["label_mass"], whole["label_tokens"])
+    assert told == pytest.approx(mean["probabilities"])
+    assert classify(client, model="general", input="it", labels=labels, mode="generate")[0]["label_tokens"] is None
 
 
 def test_an_unknown_task_is_not_guessed_at(client: TestClient) -> None:

@@ -66,7 +66,8 @@ def judged(
 
 
 def per_token(shares: Mapping[str, float], label_mass: float, tokens: Mapping[str, int]) -> dict[str, float] | None:
-    """Probabilities of the labels with their log-likelihoods divided by their tokens, out of those by whole likelihoods.
+    """Probabilities of the labels with their log-likelihoods divided by their tokens, out of those by whole likelihoods (as
+    they are: divided by no temperature).
 
     `label_mass` is the sum of the labels' likelihoods; `tokens` counts each label's, the end of the answer included. A softmax
     over whole log-likelihoods favours labels of few tokens. None where a likelihood is too small for a float.

@@ -105,11 +105,6 @@ def _footnotes(summary: Summary, latency_note: str) -> list[str]:
         f"n = {summary['cases']:,} test cases, the same for every arm. Accuracy with its 95 % Wilson interval; macro-F1 (mean "
         f"of the labels' F1) with its 95 % interval from {summary['resamples']:,} resamples, seed {summary['seed']}."
     ]
-    if any(row["ece"] for row in rows):
-        notes.append(
-            "ECE: mean difference between confidence and share right over ten bins of equally many cases; noise alone makes it "
-            "larger than it is, and its interval is on the wide side."
-        )
     notes += repeat_notes(summary)
     notes.append(latency_note)
     if unparsed := [f"{row['arm']} {row['unparsed']:,}" for row in rows if row["unparsed"]]:

@@ -1,6 +1,5 @@
 """A benchmark run as a durable workflow: killed anywhere and started again, it ends with the same predictions."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,15 +8,13 @@ from dbos import DBOS
 from app.benchmarks import results, runner, store
 from app.benchmarks.bench import Bench, open_bench
 from app.benchmarks.client import Refused, ServiceClient
+from app.benchmarks.conclusion import Known, conclude
 from app.benchmarks.consistency import REWORDINGS
 from app.benchmarks.examples import told
 from app.benchmarks.runner import Case, Chunk, Style
 from app.benchmarks.scored import results as scored
-from app.benchmarks.scored.scales import Scale
-from app.benchmarks.scored.summary import scored_summary
-from app.benchmarks.summary import build_summary
 from app.database.session import DatabaseError, transaction
-from app.errors import Conflict, DeadlineExceeded, UpstreamFailed, VersusError
+from app.errors import Conflict, DeadlineExceeded, VersusError
 from app.jobs.context import current
 from app.jobs.names import BENCHMARK_WORKFLOW
 
@@ -208,110 +205,8 @@ async def summarise(
     asked: Mapping[str, Style],
 ) -> None:
     """The table and the verdict from everything that is stored, also from before an interruption."""
-    bench = _open[run_id]
-    if bench.scale is not None:
-        await _summarise_scored(bench, bench.scale, notes, validated, throughput)
-        return
-    seed, concurrency = bench.config["seed"], bench.config["concurrency"]
-    async with transaction(current().database) as session:
-        run = await store.find_run(session, run_id)
-        columns = await store.kept_columns(session, str(run.dataset_id), "test")
-    arms = []
-    for name, measured in throughput.items():
-        arm = bench.arms[name]
-        async with transaction(current().database) as session:
-            predictions = await store.predictions(session, run_id, arm=name)
-        fitted = await asyncio.to_thread(bench.baseline, name) if arm.kind == "baseline" else None
-        arms.append(
-            results.arm_result(
-                arm,
-                predictions,
-                bench.test,
-                timed=runner.timed_alone(len(bench.test), concurrency),
-                per_second=results.per_second(measured),
-                validated=validated.get(name),
-                notes=[notes[name]] if name in notes else [],
-                baseline=fitted.baseline if fitted else None,
-                columns=columns,
-                slices=bench.config.get("slices", ()),
-                cluster=bench.config.get("cluster"),
-                how=asked[name].how,
-            )
-        )
-    models = [one for one in arms if one.kind != "baseline"]
-    if models and all(one.failure for one in models):
-        raise UpstreamFailed(f"No model answered. {models[0].arm}: {models[0].failure}")
-    summary = await asyncio.to_thread(
-        build_summary,
-        bench.task,
-        bench.labels,
-        arms,
-        latency_note=results.latency_note(len(bench.test), concurrency, bench.config.get("texts_per_request", 1)),
-        margin_points=bench.config["margin_points"],
-        seed=seed,
-        notes=results.left_out_notes([name for name in bench.arms if name not in throughput]),
-    )
-    await _set_status(run_id, "succeeded", summary=summary)
-
-
-async def _summarise_scored(
-    bench: Bench,
-    scale: Scale,
-    notes: Mapping[str, str],
-    validated: Mapping[str, float],
-    throughput: Mapping[str, Sequence[tuple[int, float]]],
-) -> None:
-    """The same for a kind whose cases get scores."""
-    config = bench.config
-    async with transaction(current().database) as session:
-        run = await store.find_run(session, bench.run_id)
-        columns = await store.kept_columns(session, str(run.dataset_id), "test")
-        predictions = {name: await store.predictions(session, bench.run_id, arm=name) for name in throughput}
-    failures = {name: scored.base_failure(own, bench.test) for name, own in predictions.items()}
-    if failures and all(failures.values()):
-        first = next(iter(failures))
-        raise UpstreamFailed(f"No model answered. {first}: {failures[first]}")
-    test, left_out = scored.comparable(scale, bench.test, predictions)
-    if not test:
-        raise UpstreamFailed(f"No text was read by every model. {' '.join(left_out)}")
-    timed = runner.timed_alone(len(bench.test), config["concurrency"])
-    arms = [
-        scored.arm_result(
-            scale,
-            bench.arms[name],
-            predictions[name],
-            [bench.gold[case.id] for case in test],
-            failure=failures[name],
-            validated=validated.get(name),
-            timed=timed,
-            per_second=results.per_second(measured),
-            notes=[notes[name]] if name in notes else [],
-            columns=columns,
-            cluster=config.get("cluster"),
-        )
-        for name, measured in throughput.items()
-    ]
-    summary = await asyncio.to_thread(
-        scored_summary,
-        bench.task,
-        scale,
-        arms,
-        latency_note=results.latency_note(len(bench.test), config["concurrency"]),
-        margin_points=config["margin_points"],
-        seed=config["seed"],
-        fields=next((one.fields for one in bench.gold.values()), ()),
-        notes=[
-            *left_out,
-            *_no_slices(config),
-            *results.left_out_notes([name for name in bench.arms if name not in throughput]),
-        ],
-    )
-    await _set_status(bench.run_id, "succeeded", summary=summary)
-
-
-def _no_slices(config: Mapping[str, Any]) -> list[str]:
-    told = ", ".join(config.get("slices", ()))
-    return [f"Scores are not told apart by {told}: slices are for labels so far."] if told else []
+    known = Known(asked, notes, validated, throughput)
+    await _set_status(run_id, "succeeded", summary=await conclude(_open[run_id], known, current().database))
 
 
 async def _set_status(run_id: str, status: str, **values: Any) -> bool:

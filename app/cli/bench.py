@@ -42,7 +42,7 @@ def bench(
     """Compare models on a task: accuracy and macro-F1 (or the scores of its kind), consistency, latency, and a verdict.
 
     The service must be running, with a worker. Ctrl-C leaves the run going on; it is printed how to follow it. Ends with 1 when
-    the run or one of its models failed.
+    the run or one of its models failed, with 2 when it could not begin.
 
     Examples:
 
@@ -56,6 +56,7 @@ def bench(
     """
     from rich.console import Console
 
+    from app.cli.progress import fail
     from app.errors import VersusError
     from app.settings import Settings
 
@@ -78,8 +79,7 @@ def bench(
             return
         run = asyncio.run(_bench(url or Settings().api, task, body, console))
     except VersusError as error:
-        sys.stderr.write(f"{error.message}\n")
-        raise typer.Exit(1) from error
+        fail(error)
     if as_json:
         sys.stdout.write(json.dumps(run, indent=2) + "\n")
     if run["status"] != "succeeded":

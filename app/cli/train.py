@@ -86,7 +86,7 @@ def train(
     if dry_run:
         if not as_json:
             typer.echo(estimate_text(done))
-        raise typer.Exit(1 if done["refused"] else 0)
+        raise typer.Exit(2 if done["refused"] else 0)
     if done["status"] != "succeeded":
         sys.stderr.write(f"The training {done['status']}: {done['error'] or done['id']}\n")
         raise typer.Exit(1)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from app.benchmarks.arms import ArmResult
+from app.benchmarks.report.facts import Facts
+from app.benchmarks.report.grids import grids
 from app.benchmarks.summary import build_summary
 from app.errors import InvalidRequest
 
@@ -48,6 +50,14 @@ def test_every_measure_of_an_arm_is_there_with_its_interval() -> None:
     assert row["risk_coverage"][-1]["risk"]["estimate"] == pytest.approx(1 - row["accuracy"]["estimate"])
     assert sum(map(sum, row["confusion"])) == N
     assert row["per_class"][0]["recall_interval"]["n"] == N // 3
+
+
+def test_footnotes_are_on_columns_that_the_table_has() -> None:
+    summary = _summary(_arm())
+    assert summary["rows"][0]["ece"] is not None
+    assert not [note for note in summary["footnotes"] if "ECE" in note]
+    (detail,) = (grid for grid in grids(summary, Facts()) if "ECE" in grid.head)
+    assert "ECE: how far stated probabilities are" in detail.about
 
 
 def test_an_invalid_answer_has_a_column_of_its_own() -> None:

@@ -1,8 +1,9 @@
 """What a model-risk pack says, chapter by chapter, under the headings of the NAIC model bulletin on insurers' use of AI.
 
 Source of the headings: National Association of Insurance Commissioners, "Model Bulletin: Use of Artificial Intelligence Systems
-by Insurers", adopted on 4 December 2023, section 3 (an insurer's program for AI systems: its guidelines 1.0 to 4.0) and section
-4 (what a regulator may ask for). What stands under them is our own: facts that Versus knows, blanks for what people know.
+by Insurers", adopted on 4 December 2023: its guidelines for an insurer's program for AI systems, and what a regulator may ask
+for. They are told by name, for states number them in their own ways. What stands under them is our own: facts that Versus
+knows, blanks for what people know.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +30,10 @@ from app.benchmarks.report.table import cells, headers, verdict_lines
 from app.benchmarks.summary import Summary
 
 BULLETIN = "NAIC Model Bulletin: Use of Artificial Intelligence Systems by Insurers (adopted 4 December 2023)"
-GENERAL, GOVERNANCE = "section 3, 1.0 General Guidelines", "section 3, 2.0 Governance"
-CONTROLS = "section 3, 3.0 Risk Management and Internal Controls"
-THIRD_PARTIES = "section 3, 4.0 Third-Party AI Systems and Data"
-OVERSIGHT = "section 4, Regulatory Oversight and Examination Considerations"
+GENERAL, GOVERNANCE = "AIS Program Guidelines: General Guidelines", "AIS Program Guidelines: Governance"
+CONTROLS = "AIS Program Guidelines: Risk Management and Internal Controls"
+THIRD_PARTIES = "AIS Program Guidelines: Third-Party AI Systems and Data"
+OVERSIGHT = "Regulatory Oversight and Examination Considerations"
 
 
 @dataclass(frozen=True)

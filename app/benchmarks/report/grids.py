@@ -173,8 +173,9 @@ def quality(summary: Summary) -> Grid | None:
     n, no_labels = summary["cases"], bool(metrics_of(summary))
     about = (
         "MCC: Matthews correlation, 0 for guessing, 1 for no mistake. ECE: how far stated probabilities are from the "
-        "share that was right; Brier: their squared error; both best at 0. AURC: mean share of wrong answers when the "
-        "surest answers are taken first. Invalid: answers that were none of the labels; they count as wrong."
+        "share that was right, over ten bins of equally many cases; noise alone makes it larger than it is. Brier: their "
+        "squared error. Both are best at 0. AURC: mean share of wrong answers when the surest answers are taken first. "
+        "Invalid: answers that were none of the labels; they count as wrong."
     )
     return _of_all(
         "Answers that are none" if no_labels else "Quality in more detail",

@@ -13,7 +13,7 @@ from app.benchmarks.verdict.decide import KINDS, two_arms
 from app.benchmarks.verdict.differences import Difference, MetricName, score_difference
 from app.benchmarks.verdict.needed import Needed, needed
 from app.benchmarks.verdict.question import Question
-from app.benchmarks.verdict.rule import ALPHA, Margin, judge, rule_words
+from app.benchmarks.verdict.rule import ALPHA, judge, rule_words
 from app.errors import InvalidRequest
 
 
@@ -95,7 +95,7 @@ def decide_scored(arms: Sequence[ArmResult], scale: Scale, question: Question | 
         notes=tuple(words.notes(custom, general)),
         sentence="",
     )
-    return replace(verdict, sentence=_sentence(verdict, scale, len(custom.cases), margin))
+    return replace(verdict, sentence=_sentence(verdict, scale, len(custom.cases), words.Called.of(custom, general)))
 
 
 def _metrics(question: Question, scale: Scale) -> tuple[MetricName, ...]:
@@ -133,31 +133,31 @@ def _ahead(custom: ArmResult, general: ArmResult, scale: Scale) -> tuple[int, in
 # ---- In words
 
 
-def _sentence(verdict: ScoredVerdict, scale: Scale, n: int, margin: Margin) -> str:
-    parts = [f"On {n:,} test cases {'; '.join(_seen(one, verdict, scale) for one in verdict.metrics)}."]
-    if verdict.decision == "not enough evidence":
-        parts.append(f"This is not enough evidence to choose: {verdict.reason}.")
-        if verdict.cases_still_needed:
-            parts.append(f"About {verdict.cases_still_needed:,} more cases would settle it.")
-    else:
-        parts.append(f"Use the {verdict.decision} model: it is {verdict.reason}.")
+def _sentence(verdict: ScoredVerdict, scale: Scale, n: int, called: words.Called) -> str:
+    parts = [
+        f"On {n:,} test cases {'; '.join(_seen(one, verdict, scale, called) for one in verdict.metrics)}.",
+        words.advice(verdict.decision, verdict.reason, called),
+    ]
+    if verdict.cases_still_needed:
+        parts.append(f"About {verdict.cases_still_needed:,} more cases would settle it.")
     parts.append(
-        f"Case by case ({scale.main.title}) the general model did better in {verdict.general_ahead:,}, the custom model in "
+        f"Case by case ({scale.main.title}) {called.general} did better in {verdict.general_ahead:,}, {called.custom} in "
         f"{verdict.custom_ahead:,} of {n:,}."
     )
     return " ".join(parts)
 
 
-def _seen(one: Difference, verdict: ScoredVerdict, scale: Scale) -> str:
+def _seen(one: Difference, verdict: ScoredVerdict, scale: Scale, called: words.Called) -> str:
     title = scale.metric(one.metric).title
+    first, second = words.with_name(called.custom, verdict.custom), words.with_name(called.general, verdict.general)
     if scale.metric(one.metric).unit:
         return (
-            f"the custom model ({verdict.custom}) took {one.first.estimate:.3f} {title} and the general model "
-            f"({verdict.general}) {one.second.estimate:.3f}, a difference of {_span(one.difference)}"
+            f"{first} took {one.first.estimate:.3f} {title} and {second} {one.second.estimate:.3f}, a difference of "
+            f"{_span(one.difference)}"
         )
     return (
-        f"the custom model ({verdict.custom}) reached {100 * one.first.estimate:.1f} % in {title} and the general model "
-        f"({verdict.general}) {100 * one.second.estimate:.1f} %, a difference of {words.signed(one.difference)}"
+        f"{first} reached {100 * one.first.estimate:.1f} % in {title} and {second} {100 * one.second.estimate:.1f} %, a "
+        f"difference of {words.signed(one.difference)}"
     )
 
 

@@ -43,7 +43,7 @@ def decide(
     _check(question)
     # 1. The two arms, on the same cases in the same order.
     custom, general = two_arms(arms, question)
-    general = aligned(general, custom)
+    general, called = aligned(general, custom), words.Called.of(custom, general)
     table = cost_table(question.costs, labels) if question.costs else None
     setting = Setting(question, labels, table, _spent(arms, custom, general, question, seed), seed)
 
@@ -60,7 +60,7 @@ def decide(
 
     # 4. The rule: the pair, then the floors, then the cascade.
     floors = [judge_floors(arm, question.recall_floors, labels) for arm in (custom, general)]
-    outcome = _with_floors(judge(differences, cost.cheaper, question.margin), *floors)
+    outcome = _with_floors(judge(differences, cost.cheaper, question.margin), called, *floors)
     decision: Decision = KINDS[outcome.winner] if outcome.winner else "not enough evidence"
     reason, cascade = outcome.reason, None
     if isinstance(trial, Trial):
@@ -107,7 +107,7 @@ def decide(
         notes=tuple(words.notes(custom, general)),
         sentence="",
     )
-    return replace(verdict, sentence=words.sentence(verdict))
+    return replace(verdict, sentence=words.sentence(verdict, called))
 
 
 def _check(question: Question) -> None:
@@ -166,7 +166,7 @@ def _spent(
     }
 
 
-def _with_floors(outcome: Outcome, custom: Sequence[Floor], general: Sequence[Floor]) -> Outcome:
+def _with_floors(outcome: Outcome, called: words.Called, custom: Sequence[Floor], general: Sequence[Floor]) -> Outcome:
     """Recall floors come first: who misses one cannot win, and nobody wins before meeting all of them."""
     if not custom:
         return outcome
@@ -183,10 +183,8 @@ def _with_floors(outcome: Outcome, custom: Sequence[Floor], general: Sequence[Fl
         return outcome
     unmet = [f.label for f in (custom if outcome.winner == "first" else general) if f.state != "met"]
     what = "misses" if states[outcome.winner] == "missed" else "has not yet shown that it keeps"
-    who = KINDS[outcome.winner]
-    return Outcome(
-        None, f"the {who} model is {outcome.reason}, but {what} the recall floor of {', '.join(unmet)}", settled=True
-    )
+    who = called.custom if outcome.winner == "first" else called.general
+    return Outcome(None, f"{who} is {outcome.reason}, but {what} the recall floor of {', '.join(unmet)}", settled=True)
 
 
 def _needed(differences: Sequence[Difference], custom: ArmResult, pair: Pair, side: Side | None, margin: Margin) -> Needed:

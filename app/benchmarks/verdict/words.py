@@ -1,8 +1,9 @@
 """The verdict in words: a sentence for who decides, and the numbers in it with their intervals."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from app.benchmarks.arms import ArmResult
+from app.benchmarks.arms import ArmResult, Kind
 from app.benchmarks.statistics import Interval
 from app.benchmarks.verdict.cascade import Cascade
 from app.benchmarks.verdict.differences import Difference
@@ -14,19 +15,41 @@ from app.benchmarks.verdict.verdict import Verdict
 _FEW_CLUSTERS = 30
 
 
-def sentence(verdict: Verdict) -> str:
+@dataclass(frozen=True)
+class Called:
+    """What the two sides of a verdict are called: by what they are, or by their names where both are the same."""
+
+    custom: str
+    general: str
+
+    @classmethod
+    def of(cls, custom: ArmResult, general: ArmResult) -> "Called":
+        if custom.kind == general.kind:
+            return cls(custom.arm, general.arm)
+        return cls(_KINDS[custom.kind], _KINDS[general.kind])
+
+
+_KINDS: dict[Kind, str] = {"custom": "the custom model", "general": "the general model", "baseline": "the classical baseline"}
+
+
+def with_name(called: str, arm: str) -> str:
+    """the custom model (claims)"""
+    return called if called == arm else f"{called} ({arm})"
+
+
+def sentence(verdict: Verdict, called: Called) -> str:
     """For who decides: what was seen, what to do, what is missing, and where the other side is better."""
     parts = [
-        _seen(verdict.pair),
-        *(_cost_of_mistakes(d) for d in verdict.metrics if d.metric == "cost"),
+        _seen(verdict.pair, called),
+        *(_cost_of_mistakes(d, called) for d in verdict.metrics if d.metric == "cost"),
         *(_macro_f1(d) for d in verdict.metrics if d.metric == "macro_f1"),
-        _advice(verdict),
+        _advice(verdict, called),
         *(_floor(floor) for floor in verdict.floors if floor.state != "met"),
         f"About {verdict.cases_still_needed:,} more case{'s' if verdict.cases_still_needed > 1 else ''} would settle it."
         if verdict.cases_still_needed
         else "",
-        _where(verdict.wins_general),
-        _classical(verdict.baseline),
+        _where(verdict.wins_general, called.general),
+        _classical(verdict.baseline, verdict.custom if called.custom == _KINDS["baseline"] else called.custom),
     ]
     return " ".join(part for part in parts if part)
 
@@ -62,23 +85,24 @@ def notes(custom: ArmResult, general: ArmResult) -> list[str]:
 # ---- Parts of the sentence
 
 
-def _seen(pair: Pair) -> str:
+def _seen(pair: Pair, called: Called) -> str:
+    first, second = with_name(called.custom, pair.first), with_name(called.general, pair.second)
     return (
-        f"On {pair.n:,} test cases the custom model ({pair.first}) was right in {_percent(pair.first_correct, pair.n)} and the "
-        f"general model ({pair.second}) in {_percent(pair.second_correct, pair.n)}, a difference of {signed(pair.difference)}."
+        f"On {pair.n:,} test cases {first} was right in {_percent(pair.first_correct, pair.n)} and {second} in "
+        f"{_percent(pair.second_correct, pair.n)}, a difference of {signed(pair.difference)}."
     )
 
 
-def _cost_of_mistakes(d: Difference) -> str:
+def _cost_of_mistakes(d: Difference, called: Called) -> str:
     a, b, gap = (money(one, d.currency or "") for one in (d.first, d.second, d.difference))
-    return f"Mistakes of the custom model cost {a} per 1,000 cases, of the general one {b}; difference {gap}."
+    return f"Mistakes of {called.custom} cost {a} per 1,000 cases, of {called.general} {b}; difference {gap}."
 
 
 def _macro_f1(d: Difference) -> str:
     return f"Their macro-F1 differs by {signed(d.difference)}."
 
 
-def _advice(verdict: Verdict) -> str:
+def _advice(verdict: Verdict, called: Called) -> str:
     if verdict.decision == "cascade" and verdict.cascade:
         one = verdict.cascade
         return (
@@ -86,9 +110,14 @@ def _advice(verdict: Verdict) -> str:
             f"the rest, {_shares(one.escalated)} of the cases. Together they were right in {_shares(one.accuracy)}: "
             f"{verdict.reason}."
         )
-    if verdict.decision == "not enough evidence":
-        return f"This is not enough evidence to choose: {verdict.reason}."
-    return f"Use the {verdict.decision} model: it is {verdict.reason}."
+    return advice(verdict.decision, verdict.reason, called)
+
+
+def advice(decision: str, reason: str, called: Called) -> str:
+    """decision: custom, general or not enough evidence."""
+    if decision == "not enough evidence":
+        return f"This is not enough evidence to choose: {reason}."
+    return f"Use {called.custom if decision == 'custom' else called.general}: it is {reason}."
 
 
 def _floor(floor: Floor) -> str:
@@ -104,26 +133,28 @@ def _floor(floor: Floor) -> str:
     return f"{seen}, which may be above or below the floor of {100 * floor.floor:g} %{more}."
 
 
-def _where(wins: Sequence[Slice]) -> str:
+def _where(wins: Sequence[Slice], general: str) -> str:
     if not wins:
-        return "For no label did the general model do better in this test."
+        return f"For no label did {general} do better in this test."
     listed = ", ".join(f"{one.label} ({one.general_correct} against {one.custom_correct} of {one.n})" for one in wins[:3])
     rest = f" and {len(wins) - 3} more" if len(wins) > 3 else ""
     beyond = [one.label for one in wins if one.p_value < ALPHA]
     chance = f"beyond chance for {', '.join(beyond)}" if beyond else "none of it beyond chance"
-    return f"The general model did better on {listed}{rest}; {chance}."
+    # A name keeps its letters.
+    opening = general.capitalize() if general.startswith("the ") else general
+    return f"{opening} did better on {listed}{rest}; {chance}."
 
 
-def _classical(pair: Pair | None) -> str:
+def _classical(pair: Pair | None, custom: str) -> str:
     if pair is None:
         return ""
     gap = signed(pair.difference)
     if not pair.significant:
-        outcome = f"no clear difference; the custom model minus the baseline is {gap}"
+        outcome = f"no clear difference; {custom} minus the baseline is {gap}"
     elif pair.difference.estimate > 0:
-        outcome = f"the custom model beats it, by {gap}"
+        outcome = f"{custom} beats it, by {gap}"
     else:
-        outcome = f"it beats the custom model ({gap}), so ask first whether this task needs a language model"
+        outcome = f"it beats {custom} ({gap}), so ask first whether this task needs a language model"
     return f"The classical baseline ({pair.second}) was right in {_percent(pair.second_correct, pair.n)}: {outcome}."
 
 

@@ -1,6 +1,7 @@
 """The verdict on scores: the rule of labels on a paired difference of means, or of bits per byte where less is better."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,14 @@ def test_the_better_arm_wins_and_the_sentence_names_the_metric() -> None:
     assert "Case by case" in verdict.sentence
     assert verdict.metrics[0].difference.low > 0.3
     assert verdict.metrics[0].p_value < 0.01
+
+
+def test_two_arms_of_the_same_kind_are_told_apart_by_their_names() -> None:
+    first, second = (replace(one, kind="general") for one in qa(draws(1, 0.6, 1), draws(2, 0, 0.5)))
+    verdict = decide_scored([first, second], SCALES["qa"], Question(custom="claims", general="general"))
+    assert verdict.sentence.startswith(f"On {N} test cases claims reached")
+    assert "Use claims: it is" in verdict.sentence
+    assert "the custom model" not in verdict.sentence
 
 
 def test_equal_arms_are_not_enough_evidence() -> None:

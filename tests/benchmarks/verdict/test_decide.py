@@ -210,6 +210,22 @@ def test_the_sentence_is_honest_about_the_classical_baseline(right: int, said: s
     assert verdict.decision == "custom"
 
 
+def test_a_side_that_is_no_custom_model_is_called_what_it_is() -> None:
+    better, worse = [1] * 90 + [0] * 10, [1] * 50 + [0] * 50
+    arms = [arm("general", "general", worse), arm("shown", "general", better), arm("TF-IDF", "baseline", better)]
+    baseline = decide(arms, LABELS, Question(custom="TF-IDF", general="general"))
+    assert baseline.sentence.startswith(
+        "On 100 test cases the classical baseline (TF-IDF) was right in 90.0 % and the general model"
+    )
+    assert "Use the classical baseline: it is" in baseline.sentence
+    assert "custom model" not in baseline.sentence
+
+    alike = decide(arms[:2], LABELS, Question(custom="general", general="shown", recall_floors={"fire": 0.3}))
+    assert alike.sentence.startswith("On 100 test cases general was right in 50.0 % and shown in 90.0 %")
+    assert "Use shown: it is" in alike.sentence
+    assert "shown did better on" in alike.sentence
+
+
 # ---- A/A: the same model as both arms
 
 

@@ -43,6 +43,14 @@ class Price(_Part):
             raise ValueError("give either per_hour, or input_per_million and output_per_million")
         return self
 
+    def of_tokens(self, prompts: Floats, answers: Floats) -> Floats:
+        """Money of each case, from its tokens (n,)."""
+        return (prompts * (self.input_per_million or 0.0) + answers * (self.output_per_million or 0.0)) / 1e6
+
+    def of_seconds(self, seconds: Floats) -> Floats:
+        """Money of each case, from the seconds (n,) in which the machine has nothing else to do."""
+        return (self.per_hour or 0.0) / 3600 * seconds / self.utilisation
+
 
 class Training(_Part):
     """What was spent once, before the first case."""
@@ -98,7 +106,7 @@ def spending(arm: ArmResult, price: Price, seed: int) -> Spending | str:
         )
         if not answers.any():
             basis += "; labels were scored, not written: where they are written their tokens come on top"
-        return Spending(((((prompts * in_price + answers * out_price) / 1e6), np.ones(RESAMPLES)),), basis)
+        return Spending(((price.of_tokens(prompts, answers), np.ones(RESAMPLES)),), basis)
     timed = np.asarray([ms for ms in arm.latencies_ms if ms is not None], dtype=np.float64)
     if arm.cases_per_second is None and not len(timed):
         return f"neither throughput nor latency of {arm.arm} was measured; run it on at least a few cases"
@@ -108,13 +116,12 @@ def spending(arm: ArmResult, price: Price, seed: int) -> Spending | str:
     if len(timed) > 1 and timed.mean() > 0:
         estimate, draws = bootstrap_draws(mean, timed, resamples=RESAMPLES, seed=seed + 1)
         factor = draws / estimate
-    each = price.per_hour / 3600 * seconds / price.utilisation
     how = "with requests in flight" if arm.cases_per_second else "one request at a time"
     idle = "" if price.utilisation == 1 else f", busy {100 * price.utilisation:.0f} % of it"
     basis = (
         f"{1 / seconds:,.3g} cases a second {how} (interval from {len(timed):,} latencies), {price.per_hour:g} an hour{idle}"
     )
-    return Spending(((np.full(n, each), factor),), basis)
+    return Spending(((price.of_seconds(np.full(n, seconds)), factor),), basis)
 
 
 @dataclass(frozen=True)

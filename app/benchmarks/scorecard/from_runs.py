@@ -44,7 +44,7 @@ def answers(arm: Arm, predictions: Sequence[Prediction]) -> Answers:
     return Answers(arm, base, reruns)
 
 
-def task_optimisation(task: str, general: Answers, custom: Answers, seed: int) -> Evidence:
+def task_optimisation(task: str, general: Answers, custom: Answers) -> Evidence:
     """Accuracy decides; answers must not become less valid or less steady. Brevity is told."""
     cases = sorted(general.base.keys() & custom.base.keys())
     again = sorted(case for case in general.reruns.keys() & custom.reruns.keys() if len(general.reruns[case]) > 1)
@@ -57,9 +57,9 @@ def task_optimisation(task: str, general: Answers, custom: Answers, seed: int) -
     free: list[Measure]
     if again:
         free = [
-            means("valid answers when generating freely", "share", *valid, better="higher", guard=True, seed=seed),
+            means("valid answers when generating freely", "share", *valid, better="higher", guard=True),
             shares("same answer in every rerun", *steady, guard=True),
-            means("bytes of a freely generated answer", "bytes", *length, better="lower", seed=seed),
+            means("bytes of a freely generated answer", "bytes", *length, better="lower"),
         ]
     else:
         why = "The run has no reruns; run it with repeats of at least 2."

@@ -10,7 +10,7 @@ from app.benchmarks.scorecard.likelihood import ALTERNATIVES, bits_per_byte, com
 from app.benchmarks.scorecard.measured import Measure, means
 
 
-async def domain_data(client: ServiceClient, pair: Pair, domain: Sequence[str], general: Sequence[str], seed: int) -> Evidence:
+async def domain_data(client: ServiceClient, pair: Pair, domain: Sequence[str], general: Sequence[str]) -> Evidence:
     """Bits per UTF-8 byte of the domain's test texts decide; those of general texts are told beside them."""
     measures, notes = [], []
     for name, texts in (("bits per byte of domain text", domain), ("bits per byte of general text", general)):
@@ -20,7 +20,7 @@ async def domain_data(client: ServiceClient, pair: Pair, domain: Sequence[str], 
             measures.append(Measure(name, "bits/byte", "lower", missing=str(error)))
             continue
         bits = bits_per_byte(asked)
-        measures.append(means(name, "bits/byte", bits.general, bits.custom, better="lower", seed=seed))
+        measures.append(means(name, "bits/byte", bits.general, bits.custom, better="lower"))
         notes += asked.note(f"texts ({name})")
     return Evidence(
         key="domain_data",
@@ -37,17 +37,17 @@ async def domain_data(client: ServiceClient, pair: Pair, domain: Sequence[str], 
 
 
 async def vocabulary(
-    client: ServiceClient, pair: Pair, words: Sequence[str], written: Sequence[Probe], mined: Sequence[Probe], seed: int
+    client: ServiceClient, pair: Pair, words: Sequence[str], written: Sequence[Probe], mined: Sequence[Probe]
 ) -> Evidence:
     """Bits to expect the right continuation of a phrase of the domain decide; its words must not fall into more tokens."""
     probes, decides = [*written, *mined], "bits to expect the right continuation"
-    others, notes = [await _tokens_per_word(client, pair, words, seed)], []
+    others, notes = [await _tokens_per_word(client, pair, words)], []
     try:
         asked = await echoes(client, pair, [probe.text for probe in probes], alternatives=await _alternatives(client, pair))
     except Unmeasured as error:
         deciding = Measure(decides, "bits", "lower", missing=str(error))
     else:
-        deciding, *more = _continuations(asked, probes, len(written), decides, seed)
+        deciding, *more = _continuations(asked, probes, len(written), decides)
         others += more
         notes += asked.note("probes")
     return Evidence(
@@ -66,7 +66,7 @@ async def vocabulary(
     )
 
 
-def _continuations(asked: Asked, probes: Sequence[Probe], by_hand: int, decides: str, seed: int) -> list[Measure]:
+def _continuations(asked: Asked, probes: Sequence[Probe], by_hand: int, decides: str) -> list[Measure]:
     bits: tuple[list[float], list[float]] = ([], [])
     entropy: tuple[list[float], list[float]] = ([], [])
     written: tuple[list[float], list[float]] = ([], [])
@@ -82,14 +82,14 @@ def _continuations(asked: Asked, probes: Sequence[Probe], by_hand: int, decides:
                 written[model].append(echo.bits_from(start))
     chances = [[2.0**-one for one in model] for model in bits]
     return [
-        means(decides, "bits", *bits, better="lower", seed=seed),
-        means("the same, hand-written probes alone", "bits", *written, better="lower", seed=seed),
-        means("probability of the right continuation", "probability", *chances, better="higher", seed=seed),
-        means("entropy of the next token (lower bound)", "bits", *entropy, better="lower", seed=seed),
+        means(decides, "bits", *bits, better="lower"),
+        means("the same, hand-written probes alone", "bits", *written, better="lower"),
+        means("probability of the right continuation", "probability", *chances, better="higher"),
+        means("entropy of the next token (lower bound)", "bits", *entropy, better="lower"),
     ]
 
 
-async def _tokens_per_word(client: ServiceClient, pair: Pair, words: Sequence[str], seed: int) -> Measure:
+async def _tokens_per_word(client: ServiceClient, pair: Pair, words: Sequence[str]) -> Measure:
     name, unit = "tokens per word of jargon", "tokens/word"
 
     async def count(model: str, word: str) -> int:
@@ -99,7 +99,7 @@ async def _tokens_per_word(client: ServiceClient, pair: Pair, words: Sequence[st
         asked = await ask_both(pair, words, count)
     except Unmeasured as error:
         return Measure(name, unit, "lower", guard=True, missing=str(error))
-    return means(name, unit, asked.general, asked.custom, better="lower", guard=True, seed=seed)
+    return means(name, unit, asked.general, asked.custom, better="lower", guard=True)
 
 
 async def _alternatives(client: ServiceClient, pair: Pair) -> int:

@@ -6,13 +6,21 @@ the same text, probe or case.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from scipy.stats import ttest_rel
 
-from app.benchmarks.statistics import Floats, Interval, bootstrap, mcnemar_midp, mean, paired_proportions, wilson
+from app.benchmarks.statistics import (
+    Floats,
+    Interval,
+    mcnemar_midp,
+    mean_interval,
+    paired_difference,
+    paired_proportions,
+    wilson,
+)
 
 Better = Literal["higher", "lower"]
 
@@ -76,19 +84,17 @@ def means(
     *,
     better: Better,
     guard: bool = False,
-    seed: int = 0,
 ) -> Measure:
-    """Means over the cases: bootstrap intervals of each, the paired t-test (Student 1908) and its interval."""
+    """Means over the cases: each with Student's t, the paired t-test (Student 1908) and its interval."""
     if len(general) < FEWEST:
         return Measure(name, unit, better, guard=guard, missing=_too_few(len(general)))
-    a, b = np.asarray(custom, dtype=np.float64), np.asarray(general, dtype=np.float64)
-    difference, p = _paired_t(a, b)
+    difference, p = _paired_t(np.asarray(custom, dtype=np.float64), np.asarray(general, dtype=np.float64))
     return Measure(
         name,
         unit,
         better,
-        general=bootstrap(mean, b, seed=seed),
-        custom=bootstrap(mean, a, seed=seed),
+        general=_own(general, unit),
+        custom=_own(custom, unit),
         difference=difference,
         p=p,
         test="paired t-test",
@@ -104,7 +110,6 @@ def ratios(
     *,
     better: Better,
     guard: bool = False,
-    seed: int = 0,
 ) -> Measure:
     """Geometric means of positive numbers, and their ratio custom / general: the paired t-test on logarithms.
 
@@ -117,8 +122,8 @@ def ratios(
         name,
         unit,
         better,
-        general=_exp(bootstrap(mean, b, seed=seed)),
-        custom=_exp(bootstrap(mean, a, seed=seed)),
+        general=_exp(mean_interval(b.tolist())),
+        custom=_exp(mean_interval(a.tolist())),
         difference=_exp(difference),
         p=p,
         test="paired t-test of logarithms",
@@ -127,16 +132,19 @@ def ratios(
     )
 
 
+def _own(values: Sequence[float], unit: str) -> Interval:
+    """One model's mean; Student's t knows no bounds, but shares have some."""
+    found = mean_interval(values)
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high)) if unit in ("share", "probability") else found
+
+
 def _paired_t(a: Floats, b: Floats) -> tuple[Interval, float]:
     """Interval of the mean of a - b, and its p-value."""
-    d = a - b
-    n, middle = len(d), float(d.mean())
+    d, difference = a - b, paired_difference(a, b)
     if np.ptp(d) <= 1e-12 * max(1.0, float(np.abs(d).max())):
         # No spread, so no standard error. Equal everywhere: p = 1; else the sign test on n pairs that all point one way.
-        return Interval(middle, middle, middle, n), 1.0 if abs(middle) < 1e-12 else 2 * 0.5**n
-    tested = ttest_rel(a, b)
-    low, high = tested.confidence_interval(0.95)
-    return Interval(middle, float(low), float(high), n), float(tested.pvalue)
+        return difference, 1.0 if abs(difference.estimate) < 1e-12 else 2 * 0.5 ** len(d)
+    return difference, float(ttest_rel(a, b).pvalue)
 
 
 def _exp(interval: Interval) -> Interval:

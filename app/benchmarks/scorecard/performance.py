@@ -3,16 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from app.benchmarks import results
 from app.benchmarks.asking import ModelArm
 from app.benchmarks.bench import asked_as
 from app.benchmarks.client import ServiceClient
 from app.benchmarks.definition import Examples
+from app.benchmarks.economics import PER, Price
 from app.benchmarks.examples import Same, choice_of
 from app.benchmarks.runner import Case, Chunk, Style
 from app.benchmarks.scorecard.from_runs import Answers
 from app.benchmarks.scorecard.judgement import Evidence
 from app.benchmarks.scorecard.measured import Measure, means, ratios
+from app.benchmarks.statistics import Floats
 from app.database.tables import Prediction, Run
 
 TIMED = 40  # cases
@@ -59,7 +63,6 @@ def cost_and_performance(
     run: Run,
     config: Mapping[str, Any],
     arms: tuple[str, str],
-    seed: int,
 ) -> Evidence:
     """Cost decides where a price is stated for both, latency where not; sizes and throughput are told."""
     latency = ratios(
@@ -68,9 +71,8 @@ def cost_and_performance(
         [mine["latency_ms"] for mine, _ in pairs],
         [other["latency_ms"] for _, other in pairs],
         better="lower",
-        seed=seed,
     )
-    cost = _cost(pairs, config, seed)
+    cost = _cost(pairs, config)
     rows = {row["arm"]: row for row in (run.summary or {}).get("rows", [])}
     throughput = [rows.get(arm, {}).get("cases_per_second") for arm in arms]
     deciding, others = (latency, [cost]) if cost.p is None else (cost, [latency])
@@ -94,28 +96,36 @@ def cost_and_performance(
     )
 
 
-def _cost(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]], config: Mapping[str, Any], seed: int) -> Measure:
-    prices = [config[model]["price"] for model in ("general", "custom")]
-    currencies = {price["currency"] for price in prices} | ({"USD"} if config["price_per_hour"] else set())
+def _cost(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]], config: Mapping[str, Any]) -> Measure:
+    cards = [config[model]["price"] for model in ("general", "custom")]
+    currencies = {card["currency"] for card in cards} | ({"USD"} if config["price_per_hour"] else set())
     name = "cost per 1,000 answers"
-    stated = [_has_price(price) or config["price_per_hour"] is not None for price in prices]
-    if not all(stated):
+    first, second = (_price(card, config["price_per_hour"]) for card in cards)
+    if first is None or second is None:
         return Measure(
             name, "money", "lower", missing="No price is stated for both: set prices in the cards, or price_per_hour."
         )
     if len(currencies) > 1:
         return Measure(name, "money", "lower", missing=f"Prices are in {' and '.join(sorted(currencies))}; state one currency.")
-    costs = [[_cost_of(pair[side], prices[side], config["price_per_hour"]) for pair in pairs] for side in (0, 1)]
-    return means(name, currencies.pop(), *costs, better="lower", seed=seed)
+    general, custom = _spent([mine for mine, _ in pairs], first), _spent([other for _, other in pairs], second)
+    return means(name, currencies.pop(), general, custom, better="lower")
 
 
-def _has_price(price: Mapping[str, Any]) -> bool:
-    return bool(price["input_per_million"] or price["output_per_million"])
+def _price(card: Mapping[str, Any], per_hour: float | None) -> Price | None:
+    """Per token where the card says so, else per hour of the machine; None: nothing is stated."""
+    if card["input_per_million"] or card["output_per_million"]:
+        return Price(input_per_million=card["input_per_million"], output_per_million=card["output_per_million"])
+    return None if per_hour is None else Price(per_hour=per_hour)
 
 
-def _cost_of(answer: Mapping[str, Any], price: Mapping[str, Any], per_hour: float | None) -> float:
-    """Of 1,000 such answers."""
-    if _has_price(price):
-        spent = answer["prompt_tokens"] * price["input_per_million"] + answer["completion_tokens"] * price["output_per_million"]
-        return float(spent) / 1000
-    return float(answer["latency_ms"]) / 3_600_000 * (per_hour or 0.0) * 1000
+def _spent(answers: Sequence[Mapping[str, Any]], price: Price) -> list[float]:
+    """Money of 1,000 such answers, for each."""
+
+    def told(name: str) -> Floats:
+        return np.array([answer[name] for answer in answers], dtype=np.float64)
+
+    if price.per_hour is None:
+        each = price.of_tokens(told("prompt_tokens"), told("completion_tokens"))
+    else:
+        each = price.of_seconds(told("latency_ms") / 1000)
+    return (PER * each).tolist()

@@ -53,7 +53,6 @@ async def measure(work: Work, step: str) -> Evidence | dict[str, Any]:
                 work.pair,
                 texts.sample(domain, count, work.seed),
                 texts.sample(everyday, count, work.seed),
-                work.seed,
             )
         case "vocabulary":
             return await _vocabulary(work)
@@ -62,7 +61,7 @@ async def measure(work: Work, step: str) -> Evidence | dict[str, Any]:
                 general, custom, _, _ = await _answers(work, work.config["run"])
             except Unmeasured as error:
                 return _nothing("task_optimisation", "3 Task optimisation", "accuracy", "share", "higher", error)
-            return from_runs.task_optimisation(work.task, general, custom, work.seed)
+            return from_runs.task_optimisation(work.task, general, custom)
         case "rules":
             try:
                 general, custom, _, _ = await _answers(work, work.config["rules_run"])
@@ -88,7 +87,7 @@ async def _vocabulary(work: Work) -> Evidence:
     written = jargon.written()[name][1] if name else ()
     mined = jargon.mined(domain, words, work.seed)
     known = dict.fromkeys([*words, *(probe.after.strip(" -") for probe in written)])
-    return await language.vocabulary(work.client, work.pair, list(known), written, mined, work.seed)
+    return await language.vocabulary(work.client, work.pair, list(known), written, mined)
 
 
 async def _performance(work: Work) -> Evidence:
@@ -107,7 +106,7 @@ async def _performance(work: Work) -> Evidence:
         for one, predictions in zip((general, custom), told, strict=True)
     ]
     pairs = await performance.in_turn(askers[0], askers[1], cases)
-    return performance.cost_and_performance(pairs, run, work.config, (general.arm.name, custom.arm.name), work.seed)
+    return performance.cost_and_performance(pairs, run, work.config, (general.arm.name, custom.arm.name))
 
 
 async def _general_tasks(work: Work) -> dict[str, Any]:

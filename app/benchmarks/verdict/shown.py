@@ -19,7 +19,7 @@ def lines(verdict: Stored) -> list[str]:
         [_floor(one) for one in verdict["floors"]],
         _needed(verdict),
         _cascade(verdict),
-        _economics(verdict["economics"]) if verdict["economics"] else [],
+        _economics(verdict["economics"], verdict["custom"]) if verdict["economics"] else [],
         [_compared(one) for one in verdict["pairs"]],
         verdict["notes"],
     ]
@@ -99,7 +99,7 @@ def _cascade(verdict: Stored) -> list[str]:
     ]
 
 
-def _economics(economics: Stored) -> list[str]:
+def _economics(economics: Stored, custom: str) -> list[str]:
     currency, told = economics["currency"], []
     for line in economics["lines"]:
         if (cost := line["per_1000"]) is not None:
@@ -107,7 +107,7 @@ def _economics(economics: Stored) -> list[str]:
                 f"Running {line['arm']}: {_span(cost, 1.0)} {currency} per 1,000 cases, n = {cost['n']:,} ({line['basis']})."
             )
     if (saving := economics["saving"]) is not None:
-        told.append(f"The custom model saves {_span(saving, 1.0)} {currency} per 1,000 cases.")
+        told.append(f"{custom} saves {_span(saving, 1.0)} {currency} per 1,000 cases.")
     if (broken := economics["break_even"]) is not None:
         told.append(f"{broken['sentence']} ({broken['once_basis']}.)")
         moved = "; ".join(f"{one['what']}: {_cases(one['cases'])}" for one in broken["sensitivity"])

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from app.benchmarks.peers import inspect
 from tests.benchmarks.gate.runs import LABELS, answers, golds, make_run
 
@@ -30,3 +32,23 @@ def test_a_sample_has_the_fields_of_an_eval_sample() -> None:
         "explanation": "It is None.",
         "metadata": None,
     }
+
+
+def test_inspect_ai_itself_reads_the_samples_and_counts_the_same_answers_right() -> None:
+    log = pytest.importorskip("inspect_ai.log", reason="inspect_ai is not installed; its own reader is not asked")
+    wrong = answers(30, 0.7)
+    wrong[3] = None
+    run = make_run({"general": answers(30, 0.5, 1), "desk@1": wrong}, reruns={"desk@1": {4: ["theft", None]}})
+    ours = list(inspect.samples(run, "desk@1"))
+    theirs = [log.EvalSample.model_validate_json(json.dumps(sample)) for sample in ours]
+    for mine, read in zip(ours, theirs, strict=True):
+        assert (read.id, read.epoch, read.input, read.target) == (mine["id"], mine["epoch"], mine["input"], mine["target"])
+        assert read.output.completion == read.messages[-1].text == mine["output"]["completion"]
+        assert read.scores["match"].as_str() == mine["scores"]["match"]["value"]
+        assert read.model_usage["desk@1"].total_tokens == 32
+        assert set(mine) <= set(type(read).model_fields)  # nothing that it would silently drop
+        again = json.loads(read.model_dump_json(exclude_none=True))
+        assert again["scores"]["match"]["metadata"] == mine["scores"]["match"]["metadata"]
+    assert len({(one.id, one.epoch) for one in theirs}) == len(theirs)
+    right = sum(a == b for a, b in zip(wrong, golds(30), strict=True))
+    assert sum(one.scores["match"].as_str() == "C" for one in theirs if one.epoch == 1) == right

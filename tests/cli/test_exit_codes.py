@@ -37,7 +37,7 @@ WRONG = (
     "db upgrade --wait -1",
     "db state --wait 1",
     "data add nowhere.csv",
-    "data list --limit 1",
+    "data list --limit 0",
     "data show nothing",
     "data export nothing out.csv",
     "models list --limit 1",

@@ -8,11 +8,14 @@ import pytest
 
 from app.benchmarks.asking import ModelArm, Row
 from app.benchmarks.client import ServiceClient
+from app.benchmarks.results import arm_result
 from app.benchmarks.runner import Arm, Case, Chunk
+from app.benchmarks.summary import build_summary
 from app.benchmarks.tasks import built_in
 from app.catalog.cards import TrainedTask
 from app.catalog.catalog import Catalog
 from app.database.migrations import upgrade
+from app.database.tables import Prediction
 from app.engines.base import Event, GenerateRequest, ScoreRequest, Scores
 from app.engines.fake import FakeEngine
 from app.main import create_app
@@ -61,9 +64,25 @@ def test_scored_cases_have_label_probabilities_mass_and_counts(service: str, mod
         assert row["label"] in TASK.labels
         assert set(row["probabilities"]) == set(TASK.labels)
         assert 0 <= row["label_mass"] <= 1
+        assert set(row["label_tokens"]) == set(TASK.labels)
+        assert row["calibration_temperature"] == (1.0 if name == "custom" else None)
         assert (row["completion_tokens"], row["text"], row["error"]) == (0, None, None)
         assert row["prompt_tokens"] > 0
     assert answers(service, models, name, "base")[0]["probabilities"] == rows[0]["probabilities"]
+
+
+@pytest.mark.parametrize("name", ["general", "custom"])
+def test_whole_likelihoods_have_a_brier_score(service: str, models: Path, name: str) -> None:
+    """Of the probabilities as served where the model was trained for the task, of those per token where it was not."""
+    rows = answers(service, models, name, "base")
+    told = [Prediction(run_id="run_1", **row) for row in rows]
+    kind = "custom" if name == "custom" else "general"
+    arm = arm_result(Arm(name, kind, name), told, CASES, timed=0, per_second=None, validated=None, how="sum")
+    (found,) = build_summary(TASK.name, TASK.labels, [arm], latency_note="", resamples=200)["rows"]
+    served = [sum((p - (label == row["gold"])) ** 2 for label, p in row["probabilities"].items()) for row in rows]
+    assert found["brier"]["n"] == len(CASES)
+    assert (found["brier"]["estimate"] == pytest.approx(sum(served) / len(served))) == (name == "custom")
+    assert ("per token" in found["reasons"].get("brier", "")) == (name == "general")
 
 
 @pytest.mark.parametrize("name", ["general", "custom"])

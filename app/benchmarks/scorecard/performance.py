@@ -128,4 +128,4 @@ def _spent(answers: Sequence[Mapping[str, Any]], price: Price) -> list[float]:
         each = price.of_tokens(told("prompt_tokens"), told("completion_tokens"))
     else:
         each = price.of_seconds(told("latency_ms") / 1000)
-    return (PER * each).tolist()
+    return [float(one) for one in PER * each]

@@ -88,17 +88,31 @@ def aligned(arm: ArmResult, to: ArmResult) -> ArmResult:
             "same cases, for example by resuming the run that is not finished."
         )
     row = {case: index for index, case in enumerate(arm.cases)}
-    order = [row[case] for case in to.cases]
-    gold = [arm.gold[i] for i in order]
-    if gold != list(to.gold):
+    found = part(arm, [row[case] for case in to.cases])
+    if found.gold != list(to.gold):
         raise InvalidRequest(
             f"{to.arm!r} and {arm.arm!r} have different gold labels for the same case; run both on one dataset."
         )
+    return found
+
+
+def part(arm: ArmResult, rows: Sequence[int]) -> ArmResult:
+    """`arm` with the cases in these rows alone, in this order."""
 
     def ordered(entries: Sequence[Any]) -> list[Any]:
-        return [entries[i] for i in order] if entries else []
+        return [entries[row] for row in rows] if entries else []
 
-    columns: dict[str, Any] = {name: ordered(getattr(arm, name)) for name in (*_PARALLEL, "predicted")}
-    slices = {column: ordered(values) for column, values in arm.slices.items()}
-    scores = {metric: ordered(values) for metric, values in arm.scores.items()}
-    return replace(arm, cases=to.cases, gold=gold, slices=slices, scores=scores, **columns)
+    cases = ordered(arm.cases)
+    kept = set(cases)
+    columns: dict[str, Any] = {name: ordered(getattr(arm, name)) for name in (*_PARALLEL, "gold", "predicted")}
+    return replace(
+        arm,
+        cases=cases,
+        slices={column: ordered(values) for column, values in arm.slices.items()},
+        scores={metric: ordered(values) for metric, values in arm.scores.items()},
+        reruns={case: answers for case, answers in arm.reruns.items() if case in kept},
+        rewordings={
+            name: {case: answer for case, answer in answers.items() if case in kept} for name, answers in arm.rewordings.items()
+        },
+        **columns,
+    )

@@ -143,7 +143,7 @@ class ModelArm:
         text = wording(case.text, condition, self._seed)
         for attempt in range(1, ATTEMPTS + 1):
             if self.given_up is not None:
-                return _row_of(self.arm, case, condition, error=self.given_up, error_code=GIVEN_UP)
+                return row_of(self.arm, case, condition, error=self.given_up, error_code=GIVEN_UP)
             try:
                 answer = await self._ask([text], examples, how, condition, case.id)
             except (Refused, DeadlineExceeded) as error:
@@ -155,7 +155,7 @@ class ModelArm:
         raise AssertionError("the last attempt returns")
 
     def _answered(self, case: Case, condition: str, result: Mapping[str, Any], ms: float | None = None) -> Row:
-        return _row_of(
+        return row_of(
             self.arm,
             case,
             condition,
@@ -173,7 +173,7 @@ class ModelArm:
             # A 503 was waited out as long as anything is.
             if error.status == 503 or self._failures >= GIVE_UP:
                 self.given_up = error.message
-        return _row_of(self.arm, case, condition, error=error.message, error_code=error.code or f"http_{error.status}")
+        return row_of(self.arm, case, condition, error=error.message, error_code=error.code or f"http_{error.status}")
 
     async def _ask(self, texts: Sequence[str], examples: Sequence[Case], how: How, condition: str, case: int) -> Timed:
         """The results of all texts, in order. Raises Conflict when another model answers than the run began with."""
@@ -235,7 +235,7 @@ class BaselineArm:
             probabilities = self.baseline.predict_proba(texts[at : at + step])
             ms = 1000 * (time.perf_counter() - started)
             for case, one, label in zip(cases[at : at + step], probabilities, most_likely(probabilities), strict=True):
-                rows.append(_row_of(self.arm, case, chunk.condition, label=label, probabilities=one, latency_ms=ms))
+                rows.append(row_of(self.arm, case, chunk.condition, label=label, probabilities=one, latency_ms=ms))
         return rows
 
 
@@ -263,7 +263,7 @@ _ANSWER = (
 )
 
 
-def _row_of(arm: Arm, case: Case, condition: str, **known: Any) -> Row:
+def row_of(arm: Arm, case: Case, condition: str, **known: Any) -> Row:
     """Every column, so that rows of all kinds go into one statement."""
     key = {"arm": arm.name, "case_id": case.id, "condition": condition, "gold": case.gold, "digest": arm.digest}
     return key | dict.fromkeys(_ANSWER) | known

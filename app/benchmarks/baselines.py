@@ -20,13 +20,18 @@ Split = tuple[Sequence[str], Sequence[str]]  # texts, labels
 _LARGE = 1000  # training texts from which a term must occur in two of them: halves the terms, costs no accuracy
 
 
-class Baseline(Protocol):
+class Fitted(Protocol):
+    """What a report tells of a baseline of any kind."""
+
+    validation_accuracy: float  # or the main metric there, of kinds without labels
+    parameters: int  # learned numbers
+    bytes: int  # of what would be stored to answer tomorrow
+
+
+class Baseline(Fitted, Protocol):
     """A classifier that learns in seconds. Everything but `name` is known after `fit`."""
 
     name: str
-    validation_accuracy: float
-    parameters: int  # learned numbers
-    bytes: int  # of what would be stored to answer tomorrow
     fit_seconds: float  # the choice on validation included
 
     def fit(self, texts: Sequence[str], labels: Sequence[str], *, validation: Split) -> None: ...

@@ -14,6 +14,7 @@ from app.benchmarks.definition import Examples, Task
 from app.benchmarks.examples import Choice, Same, choice_of
 from app.benchmarks.runner import Arm, Case, Chunk, Style
 from app.benchmarks.scored.asking import WritingArm, trained_for
+from app.benchmarks.scored.baselines import ScoredBaseline
 from app.benchmarks.scored.cases import Gold
 from app.benchmarks.scored.fields import of_rows
 from app.benchmarks.scored.results import golds
@@ -41,7 +42,7 @@ class Bench:
     scale: Scale | None = None  # None: answers are labels
     gold: dict[int, Gold] = field(default_factory=dict)  # of a scale: what is right, by case
     models: dict[str, ModelArm] = field(default_factory=dict)
-    baselines: dict[str, BaselineArm] = field(default_factory=dict)
+    baselines: dict[str, BaselineArm | ScoredBaseline] = field(default_factory=dict)
     examples: dict[str, Choice] = field(default_factory=dict)  # few-shot arm -> what may be shown
     todo: list[Chunk] = field(default_factory=list)  # after the one in hand
     pace: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))  # arm -> answers, seconds
@@ -64,10 +65,14 @@ class Bench:
         pace[0], pace[1] = pace[0] + len(cases), pace[1] + seconds
         return rows, seconds
 
-    def baseline(self, name: str) -> BaselineArm:
+    def baseline(self, name: str) -> BaselineArm | ScoredBaseline:
         """Fitted at its first use."""
         if name not in self.baselines:
-            self.baselines[name] = BaselineArm(self.arms[name], self.train, self.validation, self.config["seed"])
+            arm, seed = self.arms[name], self.config["seed"]
+            if self.scale is None:
+                self.baselines[name] = BaselineArm(arm, self.train, self.validation, seed)
+            else:
+                self.baselines[name] = ScoredBaseline(arm, self.scale, self.train, self.validation, self.gold, seed)
         return self.baselines[name]
 
     def progress(self, arm: str, done: int) -> dict[str, Any]:

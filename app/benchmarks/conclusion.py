@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.benchmarks import results, runner, store
+from app.benchmarks.asking import BaselineArm
 from app.benchmarks.bench import Bench
 from app.benchmarks.runner import Style
 from app.benchmarks.scored import results as scored
+from app.benchmarks.scored.baselines import ScoredBaseline
 from app.benchmarks.scored.scales import Scale
 from app.benchmarks.scored.summary import scored_summary
 from app.benchmarks.summary import Summary, build_summary
@@ -47,12 +49,13 @@ def _of_labels(bench: Bench, known: Known, columns: Columns, predictions: Predic
     config, arms = bench.config, []
     for name, own in predictions.items():
         arm = bench.arms[name]
+        fitted = bench.baseline(name) if arm.kind == "baseline" else None
         arms.append(
             results.arm_result(
                 arm,
                 own,
                 bench.test,
-                baseline=bench.baseline(name).baseline if arm.kind == "baseline" else None,
+                baseline=fitted.baseline if isinstance(fitted, BaselineArm) else None,
                 slices=config.get("slices", ()),
                 how=known.asked[name].how,
                 **_beside(bench, known, columns, name),
@@ -78,20 +81,30 @@ def _of_scores(bench: Bench, scale: Scale, known: Known, columns: Columns, predi
     if not test:
         raise UpstreamFailed(f"No text was read by every model. {' '.join(unread)}")
     gold = [bench.gold[case.id] for case in test]
+    learned = {name: bench.baseline(name) for name in predictions if bench.arms[name].kind == "baseline"}
+    fitted = {name: one for name, one in learned.items() if isinstance(one, ScoredBaseline)}
+    arms = [
+        scored.arm_result(
+            scale,
+            bench.arms[name],
+            own,
+            gold,
+            failure=failures[name],
+            baseline=fitted.get(name),
+            slices=config.get("slices", ()),
+            **_beside(bench, known, columns, name) | ({"notes": [fitted[name].note]} if name in fitted else {}),
+        )
+        for name, own in predictions.items()
+    ]
     return scored_summary(
         bench.task,
         scale,
-        [
-            scored.arm_result(
-                scale, bench.arms[name], own, gold, failure=failures[name], **_beside(bench, known, columns, name)
-            )
-            for name, own in predictions.items()
-        ],
+        arms,
         latency_note=results.latency_note(len(bench.test), config["concurrency"]),
         margin_points=config["margin_points"],
         seed=config["seed"],
         fields=next((one.fields for one in bench.gold.values()), ()),
-        notes=[*unread, *_no_slices(config), *_left_out(bench, known)],
+        notes=[*unread, *_left_out(bench, known)],
     )
 
 
@@ -116,8 +129,3 @@ def _require_answers(failures: Mapping[str, str | None]) -> None:
 
 def _left_out(bench: Bench, known: Known) -> list[str]:
     return results.left_out_notes([name for name in bench.arms if name not in known.asked])
-
-
-def _no_slices(config: Mapping[str, Any]) -> list[str]:
-    told = ", ".join(config.get("slices", ()))
-    return [f"Scores are not told apart by {told}: slices are for labels so far."] if told else []

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from app.benchmarks import runner
 from app.benchmarks.arms import ArmResult
 from app.benchmarks.asking import GIVEN_UP, TOO_LONG
-from app.benchmarks.baselines import Baseline
+from app.benchmarks.baselines import Fitted
 from app.benchmarks.consistency import REWORDINGS
 from app.benchmarks.runner import HOWS, Arm, Case, How, Style
 from app.benchmarks.scorers import Label, accuracy
@@ -35,7 +35,7 @@ def arm_result(
     per_second: float | None,
     validated: float | None,
     notes: Sequence[str] = (),
-    baseline: Baseline | None = None,
+    baseline: Fitted | None = None,
     columns: Mapping[int, Mapping[str, str]] | None = None,
     slices: Sequence[str] = (),
     cluster: str | None = None,

@@ -24,6 +24,7 @@ from app.benchmarks.schemas import (
     TaskListOut,
     TaskOut,
 )
+from app.benchmarks.scored.baselines import BASELINES
 from app.benchmarks.scored.scales import scale_of
 from app.benchmarks.summary import Summary
 from app.catalog.catalog import Catalog
@@ -144,7 +145,8 @@ async def estimate_run(task: str, body: RunIn, database: DatabaseDep, serving: S
     known, dataset, models = await _asked(task, body, database, serving.catalog, serving.engines)
     async with transaction(database) as session:
         rows = await store.rows(session, dataset.id)
-    return await estimate(_config(body, known, dataset, models), known.reference, models, rows, serving)
+    config = _config(body, known, dataset, [*_baselines(body, known.task), *models])
+    return await estimate(config, known.reference, models, rows, serving)
 
 
 @router.get("/runs")
@@ -253,10 +255,16 @@ async def _asked(
 
 
 def _baselines(body: RunIn, task: Task) -> list[Arm]:
-    """Classifiers: none where answers are no labels."""
+    """Those of the task's kind, or those told. Raises InvalidRequest for one of another kind."""
+    known = {name: make().name for name, make in runner.BASELINES.items()}
     if task.kind not in LABELLED:
-        return []
-    return [Arm(name=runner.BASELINES[name]().name, kind="baseline", model=name) for name in body.baselines]
+        known = {name: made.name for name, (kind, made) in BASELINES.items() if kind == task.kind}
+    if strangers := [name for name in body.baselines or () if name not in known]:
+        raise InvalidRequest(
+            f"{strangers[0]} is no baseline for the kind {task.kind}; there is {', '.join(known)}.", param="baselines"
+        )
+    asked = known if body.baselines is None else body.baselines
+    return [Arm(name=known[name], kind="baseline", model=name) for name in asked]
 
 
 def _models(body: RunIn, catalog: Catalog, engines: Engines, task: Task) -> list[Arm]:
@@ -293,6 +301,7 @@ def _config(body: RunIn, known: tasks.Known, dataset: store.Data, arms: list[Arm
     again = scale is None or scale.asked_again
     return {
         **body.model_dump(mode="json"),
+        "baselines": [arm.model for arm in arms if arm.kind == "baseline"],
         "repeats": (task.repeats if body.repeats is None else body.repeats) if again else 0,
         "rewordings": (task.rewordings if body.rewordings is None else body.rewordings) if again else 0,
         "task": {"reference": known.reference, "sha256": task.digest, "definition": task.model_dump(mode="json")},

@@ -9,7 +9,7 @@ from app.benchmarks.definition import Task
 from app.benchmarks.tasks import Known, Origin
 from app.database.tables import Prediction, Run
 
-BaselineName = Literal["majority", "tfidf-logistic"]
+BaselineName = Literal["majority", "tfidf-logistic", "frequent-values", "nearest-question", "lead", "byte-ngrams"]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
@@ -21,8 +21,11 @@ class RunIn(BaseModel):
     models: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
         min_length=1, max_length=20, description="names or name@version; the newest version of a name is fixed now"
     )
-    baselines: list[BaselineName] = Field(
-        default=["majority", "tfidf-logistic"], description="classical classifiers beside them"
+    baselines: list[BaselineName] | None = Field(
+        default=None,
+        description="what needs no language model, beside them: majority and tfidf-logistic where answers are labels, "
+        "frequent-values for extraction, nearest-question for qa, lead for summarisation, byte-ngrams for perplexity; "
+        "none told: all of the task's kind",
     )
     few_shot: bool = Field(default=True, description="each general model also with examples from the training split")
     limit: int | None = Field(default=None, ge=1, description="at most so many test cases: a seeded stratified sample")
@@ -58,8 +61,8 @@ class RunIn(BaseModel):
 
     @field_validator("models", "baselines")
     @classmethod
-    def _once_each(cls, names: list[str]) -> list[str]:
-        if len(set(names)) < len(names):
+    def _once_each(cls, names: list[str] | None) -> list[str] | None:
+        if names and len(set(names)) < len(names):
             raise ValueError("names one arm twice; name each once")
         return names
 

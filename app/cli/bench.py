@@ -19,8 +19,9 @@ def bench(
     task: Annotated[str, typer.Argument(help="A benchmark task (GET /v1/benchmarks lists all).")],
     models: Annotated[str, typer.Option(help="Names or name@version, separated by commas.")] = "general",
     baselines: Annotated[
-        str, typer.Option(help="Classical classifiers beside them; empty for none.")
-    ] = "majority,tfidf-logistic",
+        str | None,
+        typer.Option(help="What needs no language model, beside them: by default those of the task's kind; empty: none."),
+    ] = None,
     few_shot: Annotated[bool, typer.Option(help="General models also with examples from the training split.")] = True,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many test cases (a stratified sample).")] = None,
     repeats: Annotated[int | None, typer.Option(min=0, help="Fresh sampled calls per consistency case.")] = None,
@@ -62,7 +63,7 @@ def bench(
 
     body = {
         "models": _names(models),
-        "baselines": _names(baselines),
+        "baselines": None if baselines is None else _names(baselines),
         "few_shot": few_shot,
         "limit": limit,
         "repeats": repeats,

@@ -60,5 +60,6 @@ async def _lines(run: str, format: str, arm: str | None, url: str) -> Iterator[s
     file = await load_run(run, url or Settings().api)
     if format == "versus":
         return iter([file.model_dump_json() + "\n"])
+    file.require_labels(f"{format} samples are")
     samples = formats[format](file, side(file, arm).result.arm)
     return (json.dumps(sample, ensure_ascii=False, allow_nan=False) + "\n" for sample in samples)

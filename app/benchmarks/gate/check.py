@@ -7,7 +7,7 @@ from typing import Literal
 
 from scipy.stats import norm
 
-from app.benchmarks.gate import intervals
+from app.benchmarks.gate import intervals, scores
 from app.benchmarks.gate.grammar import Gate, Unit
 from app.benchmarks.gate.measures import QUANTILES, Undefined, exact, measure, table
 from app.benchmarks.gate.sides import Side
@@ -79,14 +79,18 @@ def check(gates: Sequence[Gate], this: Side, baseline: Side | None = None) -> Re
 def _checked(gate: Gate, this: Side, baseline: Side | None, family: int) -> Checked:
     """`family`: how many gates could raise a false alarm by chance."""
     seed = this.file.run.config["seed"]
-    at = table(gate, this.result, baseline.result if baseline else None, tuple(this.file.labels), seed)
+    scale, before = this.file.scale, baseline.result if baseline else None
+    if scale is None:
+        at = table(gate, this.result, before, tuple(this.file.labels), seed)
+    else:
+        at = scores.table(gate, this.result, before, scale, this.file.fields, seed)
     try:
         if gate.metric.unit == "cases":
-            found, of = exact(gate, at)
+            found, of = exact(gate, at) if scale is None else scores.exact(gate, at, scale)
             count = len(found)
             verdict: Outcome = "passed" if gate.holds(count) else "regressed"
             return _told(gate, verdict, Interval(count, count, count, of), None, _counted(found, of))
-        measured = measure(gate, at)
+        measured = measure(gate, at) if scale is None else scores.measure(gate, at, scale)
     except Undefined as why:
         return _told(gate, "inconclusive", None, None, str(why))
     interval = measured(gate.confidence)
@@ -172,7 +176,7 @@ def shown(interval: Interval, unit: Unit, signed: bool) -> str:
     def number(value: float) -> str:
         if not math.isfinite(value):
             return "?"
-        return f"{value:{'+' if signed else ''}{'.4f' if unit == 'share' else '.1f'}}"
+        return f"{value:{'+' if signed else ''}{'.4f' if unit in ('share', 'bits', 'words') else '.1f'}}"
 
-    of = "" if unit == "share" else f" {unit}"
+    of = {"share": "", "bits": " bits per byte", "words": " words per word"}.get(unit, f" {unit}")
     return f"{number(interval.estimate)}{of} [{number(interval.low)} to {number(interval.high)}]"

@@ -5,6 +5,7 @@ accuracy >= -0.01 @95%          signed: the difference to the baseline, case by 
 recall[fraud] >= 0.9 @99%       of one label
 accuracy[country=US] >= +0      of the cases whose column has this value
 always_wrong <= 0               a count, which has no interval
+recall[amount] >= 0.9           of one field, in a run of extraction
 """
 
 import re
@@ -16,7 +17,7 @@ from typing import Literal, cast
 from app.errors import InvalidRequest
 
 Comparison = Literal[">=", "<=", ">", "<"]
-Unit = Literal["share", "ms", "tokens", "cases"]
+Unit = Literal["share", "ms", "tokens", "cases", "bits", "words"]
 Brackets = Literal["label", "label or slice", "slice"]
 
 CONFIDENCE = 0.95
@@ -24,7 +25,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Metric:
-    """What can be asked of an arm. `brackets`: what may stand in them; `label` must."""
+    """What can be asked of an arm. `brackets`: what may stand in them; `label` (a field, in extraction) must."""
 
     name: str
     unit: Unit
@@ -48,6 +49,25 @@ METRICS = {
         Metric("answer_tokens", "tokens", "label or slice", "mean tokens of the answer"),
         Metric("always_wrong", "cases", "label or slice", "repeated cases that were wrong each time and in every wording"),
         Metric("regressed", "cases", "label or slice", "cases that the baseline got right and this arm did not"),
+    )
+}
+STEP = 0.1  # of the main metric: a smaller change of a case is none
+
+# Of runs whose cases get scores: recall, precision, f1 and exact are of one field there, and these stand beside them.
+SCORES = {
+    metric.name: metric
+    for metric in (
+        Metric("field_f1", "share", "slice", "extraction: mean over cases of F1 of the fields"),
+        Metric("fields_exact", "share", "slice", "extraction: share of cases with every field right"),
+        Metric("exact", "share", "label", "extraction: share of cases where this field is right, or rightly without a value"),
+        Metric("token_f1", "share", "slice", "qa: mean F1 of the words of answer and right answer"),
+        Metric("exact_match", "share", "slice", "qa: share of right answers, word for word"),
+        Metric("rouge_l", "share", "slice", "summarisation: F1 of the longest common subsequence of words"),
+        Metric("rouge_1", "share", "slice", "summarisation: F1 of words"),
+        Metric("rouge_2", "share", "slice", "summarisation: F1 of word pairs"),
+        Metric("figures_named", "share", "slice", "summarisation: share of the reference's numbers that are named"),
+        Metric("length_ratio", "words", "slice", "summarisation: words per word of the reference"),
+        Metric("bits_per_byte", "bits", "slice", "perplexity: all bits over all bytes"),
     )
 }
 
@@ -84,9 +104,10 @@ def parse(text: str) -> Gate:
             f"{text!r} is no gate; write a metric, a comparison, a number and, if you like, a confidence: "
             '"accuracy >= -0.01 @95%" or "recall[fraud] >= 0.9".'
         )
-    metric = METRICS.get(match["metric"])
+    known = METRICS | SCORES
+    metric = known.get(match["metric"])
     if metric is None:
-        near = get_close_matches(match["metric"], METRICS, n=1)
+        near = get_close_matches(match["metric"], known, n=1)
         hint = f"Did you mean {near[0]}? " if near else ""
         raise InvalidRequest(f"{text!r} names the metric {match['metric']!r}, which is not known. {hint}{_listed()}")
     number, of = match["number"], match["of"]
@@ -119,7 +140,7 @@ def _check(gate: Gate) -> None:
     if not 0.5 <= gate.confidence < 1:
         raise InvalidRequest(f"{gate.text!r}: a confidence is at least 50 % and below 100 %.")
     if gate.of is None and metric.brackets == "label":
-        raise InvalidRequest(f"{gate.text!r}: {metric.name} is of one label; name it, as in {metric.name}[fraud].")
+        raise InvalidRequest(f"{gate.text!r}: {metric.name} is of one label or field; name it, as in {metric.name}[fraud].")
     if metric.unit == "cases" and gate.relative:
         raise InvalidRequest(f"{gate.text!r}: {metric.name} is a count of cases; write the number without a sign.")
     if metric.unit == "share" and not abs(value) <= 1:
@@ -131,4 +152,4 @@ def _check(gate: Gate) -> None:
 
 
 def _listed() -> str:
-    return f"Metrics: {', '.join(METRICS)}."
+    return f"Metrics: {', '.join(METRICS)}; where cases get scores: {', '.join(SCORES)}."

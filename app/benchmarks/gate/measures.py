@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.benchmarks.arms import ArmResult
 from app.benchmarks.gate import intervals
-from app.benchmarks.gate.grammar import Gate
+from app.benchmarks.gate.grammar import METRICS, Gate
 from app.benchmarks.gate.intervals import Clusters, Measure
 from app.benchmarks.scorers import Codes, encode, macro_f1_metric
 from app.benchmarks.statistics import Floats, Interval, Metric, mean, paired_proportions, quantile, wilson
@@ -53,25 +53,32 @@ class Table:
 
 def table(gate: Gate, arm: ArmResult, baseline: ArmResult | None, labels: tuple[str, ...], seed: int) -> Table:
     """The cases that the gate's brackets name. Raises InvalidRequest for a label or slice that is not there, for a difference
-    without a baseline, and for a run whose answers are no labels."""
+    without a baseline, for a metric that labels do not have, and for a right answer that is no label."""
     if strangers := sorted(set(arm.gold) - set(labels)):
-        raise InvalidRequest(f"Gates are for classification: {strangers[0][:80]!r} is a right answer here, and no label.")
+        raise InvalidRequest(f"These gates are for classification: {strangers[0][:80]!r} is a right answer, and no label.")
+    if gate.metric.name not in METRICS:
+        raise InvalidRequest(f"{gate.text!r}: answers are labels here, which have no {gate.metric.name}; {', '.join(METRICS)}.")
+    need_baseline(gate, baseline)
+    return Table(labels, arm, baseline, rows_of(gate, arm, labels), seed)
+
+
+def need_baseline(gate: Gate, baseline: ArmResult | None) -> None:
+    """Raises InvalidRequest for a difference without one."""
     if baseline is None and (gate.relative or gate.metric.name == "regressed"):
         raise InvalidRequest(
             f"{gate.text!r} compares with a baseline, and there is none; name a run or an arm with --baseline, or write a "
             "level without a sign."
         )
-    return Table(labels, arm, baseline, _rows(gate, arm, labels), seed)
 
 
-def _rows(gate: Gate, arm: ArmResult, labels: tuple[str, ...]) -> tuple[int, ...]:
+def rows_of(gate: Gate, arm: ArmResult, labels: tuple[str, ...]) -> tuple[int, ...]:
     every = tuple(range(len(arm.cases)))
     if gate.of is None:
         return every
     if gate.metric.brackets != "slice" and gate.of in labels:
         # Of recall, precision and F1 the label is part of the metric, not a choice of cases.
         return every if gate.metric.brackets == "label" else tuple(row for row in every if arm.gold[row] == gate.of)
-    known = [] if gate.metric.brackets == "slice" else [f"labels: {', '.join(labels)}"]
+    known = [] if gate.metric.brackets == "slice" or not labels else [f"labels: {', '.join(labels)}"]
     if gate.metric.brackets != "label":
         column, _, value = (part.strip() for part in gate.of.partition("="))
         values = arm.slices.get(column)

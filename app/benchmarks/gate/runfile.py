@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,9 @@ from app.benchmarks import results, runner, store
 from app.benchmarks.arms import ArmResult
 from app.benchmarks.runner import Case
 from app.benchmarks.schemas import PredictionOut, RunOut
+from app.benchmarks.scored import results as scored
+from app.benchmarks.scored.cases import Gold
+from app.benchmarks.scored.scales import Scale, scale_of
 from app.database.session import Session
 from app.database.tables import Prediction, Run
 from app.datasets.store import find_dataset
@@ -35,6 +39,7 @@ class CaseOut(BaseModel):
     gold: str
     slices: dict[str, str] = Field(default_factory=dict)
     cluster: str | None = None
+    references: list[str] = Field(default_factory=list)  # further right answers
 
 
 class RunFile(BaseModel):
@@ -57,6 +62,21 @@ class RunFile(BaseModel):
         labels: list[str] = self.run.config["labels"]
         return labels
 
+    @property
+    def scale(self) -> Scale | None:
+        """By what the cases are scored; None where answers are labels."""
+        return scale_of(self.run.config.get("task", {}).get("definition", {}).get("kind", ""))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Of an extraction."""
+        return tuple((self.run.summary or {}).get("fields", ()))
+
+    def require_labels(self, what: str) -> None:
+        """Raises InvalidRequest for a run whose cases get scores."""
+        if self.scale is not None:
+            raise InvalidRequest(f"{what} for answers that are labels, and run {self.run.id} is of the kind {self.scale.kind}.")
+
     @cached_property
     def arms(self) -> dict[str, runner.Arm]:
         """Those that answered: an arm may have been left out for want of room."""
@@ -70,25 +90,12 @@ class RunFile(BaseModel):
         """
         if arm not in self.arms:
             raise NotFound(f"Run {self.run.id} has no arm {arm!r}; its arms are {', '.join(self.arms)}.")
-        if not self.labels:
-            kind = self.run.config["task"]["definition"]["kind"]
-            raise InvalidRequest(
-                f"Gates, deltas and exports are for answers that are labels so far, and run {self.run.id} is of the kind "
-                f"{kind}; ask POST /v1/verdicts (versus verdict), which compares its scores."
-            )
         own = [answer for answer in self.answers if answer.arm == arm]
         if all(answer.error for answer in own):
             raise InvalidRequest(f"{arm} answered no case of run {self.run.id}: {own[0].error} Mend that and repeat the run.")
         if missing := {case.id for case in self.cases} - {answer.case_id for answer in own if answer.condition == "base"}:
             raise InvalidRequest(f"{arm} has no answer to {len(missing):,} cases of run {self.run.id}; export the run anew.")
-        found = results.arm_result(
-            self.arms[arm],
-            [Prediction(run_id=self.run.id, **answer.model_dump()) for answer in own],
-            [Case(case.id, case.text, case.gold) for case in self.cases],
-            timed=self.timed,
-            per_second=None,
-            validated=None,
-        )
+        found = self._measured(self.arms[arm], [Prediction(run_id=self.run.id, **answer.model_dump()) for answer in own])
         if found.failure:
             raise InvalidRequest(f"{arm} stopped answering in run {self.run.id}: {found.failure} Mend that and repeat the run.")
         columns = sorted({column for case in self.cases for column in case.slices})
@@ -98,6 +105,29 @@ class RunFile(BaseModel):
         found = replace(found, slices={**slices, **found.slices}, clusters=clusters)
         # A classifier reads words, not tokens.
         return found if self.arms[arm].kind != "baseline" else replace(found, tokens=(), answer_tokens=())
+
+    def _measured(self, arm: runner.Arm, own: Sequence[Prediction]) -> ArmResult:
+        cases = [Case(case.id, case.text, case.gold) for case in self.cases]
+        if self.scale is None:
+            return results.arm_result(arm, own, cases, timed=self.timed, per_second=None, validated=None)
+        gold = [Gold(case, tuple(one.references), self.fields) for case, one in zip(cases, self.cases, strict=True)]
+        failure = scored.base_failure(own, cases)
+        found = scored.arm_result(
+            self.scale, arm, own, gold, failure=failure, validated=None, timed=self.timed, per_second=None
+        )
+        if self.scale.kind != "perplexity":
+            return found
+        # A text that one arm could not read has no score in any.
+        every = {
+            name: [Prediction(run_id=self.run.id, **answer.model_dump()) for answer in self.answers if answer.arm == name]
+            for name in self.arms
+        }
+        compared = {case.id for case in scored.comparable(self.scale, cases, every)[0]}
+        kept = {
+            name: [value if case in compared else None for case, value in zip(found.cases, values, strict=True)]
+            for name, values in found.scores.items()
+        }
+        return replace(found, scores=kept)
 
 
 async def load(session: Session, run: Run) -> RunFile:
@@ -115,6 +145,7 @@ async def load(session: Session, run: Run) -> RunFile:
     answers = [one for one in await store.predictions(session, run.id) if not one.condition.startswith("validation")]
     kept = await store.kept_columns(session, dataset.id, "test")
     slices, cluster = run.config.get("slices", ()), run.config.get("cluster")
+    references = run.config.get("task", {}).get("definition", {}).get("references", ())
     return RunFile(
         run=RunOut.of(run),
         dataset=DatasetOut(name=dataset.name, version=dataset.version, sha256=dataset.sha256),
@@ -125,6 +156,7 @@ async def load(session: Session, run: Run) -> RunFile:
                 gold=case.gold,
                 slices={column: kept[case.id][column] for column in slices},
                 cluster=kept[case.id][cluster] if cluster else None,
+                references=[kept[case.id][name] for name in references],
             )
             for case in asked
         ],

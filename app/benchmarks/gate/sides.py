@@ -74,6 +74,8 @@ def _comparable(this: RunFile, other: RunFile) -> None:
     if set(this.labels) != set(other.labels):
         different = sorted(set(this.labels) ^ set(other.labels))
         raise InvalidRequest(f"{one} and {two} have different labels; only one has {', '.join(different[:5])}.")
+    if (this.scale, this.fields) != (other.scale, other.fields):
+        raise InvalidRequest(f"{one} and {two} score other things; repeat one of them with the task as it is now.")
     mine, others = {case.id for case in this.cases}, {case.id for case in other.cases}
     if mine != others:
         raise InvalidRequest(

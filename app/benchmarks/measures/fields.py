@@ -32,14 +32,14 @@ class FieldScore:
 def field_scores(gold: Sequence[Mapping[str, Any]], answers: Sequence[Record], fields: Sequence[str]) -> list[FieldScore]:
     """Each field of `fields`. An answer that was no object has no field: it stays in every denominator."""
     pairs = _paired(gold, answers)
-    return [_field_score(field, [(_value(truth, field), _value(said, field)) for truth, said in pairs]) for field in fields]
+    return [_field_score(field, [(value_of(truth, field), value_of(said, field)) for truth, said in pairs]) for field in fields]
 
 
 def records_exact(gold: Sequence[Mapping[str, Any]], answers: Sequence[Record], fields: Sequence[str]) -> Interval:
     """Share of cases where every field is right at once."""
     pairs = _paired(gold, answers)
     right = sum(
-        said is not None and all(_value(truth, field) == _value(said, field) for field in fields) for truth, said in pairs
+        said is not None and all(value_of(truth, field) == value_of(said, field) for field in fields) for truth, said in pairs
     )
     return wilson(right, len(pairs))
 
@@ -66,7 +66,7 @@ def _field_score(field: str, pairs: Sequence[tuple[str | None, str | None]]) -> 
     )
 
 
-def _value(record: Record, field: str) -> str | None:
+def value_of(record: Record, field: str) -> str | None:
     """One form for values that mean the same: 3 and 3.0, "Fire " and "fire"; None for null, "" and an absent field."""
     value = None if record is None else record.get(field)
     if value is None or (isinstance(value, str) and not value.strip()):

@@ -1,6 +1,6 @@
 """Accuracy on the parts of a test, by column of the data, and on which parts two arms differ beyond chance."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.benchmarks.resampling import Interval
@@ -39,15 +39,19 @@ def slice_scores(
 ) -> list[SliceScore]:
     """`slices`: column -> its value, one per case; `correct`: arm -> right or not, in the same order. At most SHOWN values of
     each column, the most frequent first. `pair` names two arms of `correct` to compare on each slice."""
-    found = []
+    found = [_score(column, value, places, correct, pair, clusters) for column, value, places in parts(slices)]
+    adjusted = iter(holm([one.pair.p_value for one in found if one.pair]))
+    return [replace(one, pair=replace(one.pair, p_value=next(adjusted))) if one.pair else one for one in found]
+
+
+def parts(slices: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str, list[int]]]:
+    """(column, value, places of its cases) of the SHOWN most frequent values of each column, the most frequent first."""
     for column, values in slices.items():
         at: dict[str, list[int]] = {}
         for place, value in enumerate(values):
             at.setdefault(value, []).append(place)
         for value, places in sorted(at.items(), key=lambda one: (-len(one[1]), one[0]))[:SHOWN]:
-            found.append(_score(column, value, places, correct, pair, clusters))
-    adjusted = iter(holm([one.pair.p_value for one in found if one.pair]))
-    return [replace(one, pair=replace(one.pair, p_value=next(adjusted))) if one.pair else one for one in found]
+            yield column, value, places
 
 
 def _score(

@@ -32,6 +32,7 @@ async def export_run(
     if format == "versus":
         kept = file if arm is None else only(file, arm)
         return Response(await asyncio.to_thread(kept.model_dump_json), media_type="application/json")
+    file.require_labels(f"{format} samples are")
     samples = PEERS[format](file, side(file, arm).result.arm)
     return StreamingResponse(
         (json.dumps(sample, ensure_ascii=False, allow_nan=False) + "\n" for sample in samples), media_type="application/jsonl"

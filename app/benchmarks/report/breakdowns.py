@@ -20,6 +20,7 @@ from app.benchmarks.report.drawing import (
     x,
 )
 from app.benchmarks.report.grids import chosen_pair
+from app.benchmarks.report.scored import metrics_of, slice_metric, slice_scores
 from app.benchmarks.statistics import wilson
 from app.benchmarks.summary import Summary
 
@@ -62,9 +63,11 @@ def slices(summary: Summary, column: str) -> Figure | None:
         _row(one["value"], one["n"], row, measured)
         for one in kept
         for row in pair
-        if (measured := one["accuracy"].get(row["arm"]))
+        if (measured := slice_scores(one).get(row["arm"]))
     ]
-    return _parts(rows, f"Accuracy by {column}", about) if rows else None
+    title = slice_metric(summary)
+    axis = {"title": title, "scale": {"zero": False}} if metrics_of(summary) else _SHARE
+    return _parts(rows, f"{title[:1].upper()}{title[1:]} by {column}", about, axis) if rows else None
 
 
 def _row(part: str, n: int, row: Row, measured: Row) -> dict[str, Any]:
@@ -72,11 +75,13 @@ def _row(part: str, n: int, row: Row, measured: Row) -> dict[str, Any]:
     return {"part": f"{part} (n = {n:,})", "arm": row["arm"], "kind": row["kind"], **interval}
 
 
-def _parts(rows: Sequence[Row], title: str, about: str) -> Figure:
+_SHARE: Spec = {"title": "share answered right", "scale": {"domain": [0, 1]}, "axis": {"format": ".0%"}}
+
+
+def _parts(rows: Sequence[Row], title: str, about: str, axis: Spec = _SHARE) -> Figure:
     """One line a part of the cases, its arms a little apart."""
     kinds = {row["arm"]: row["kind"] for row in rows}
     arms = list(kinds)
-    axis: Spec = {"title": "share answered right", "scale": {"domain": [0, 1]}, "axis": {"format": ".0%"}}
     spec = {
         "width": WIDTH,
         "height": {"step": LINE, "for": "position"},
@@ -94,5 +99,5 @@ def _parts(rows: Sequence[Row], title: str, about: str) -> Figure:
             },
         ],
     }
-    alt = "; ".join(f"{row['part']}: {row['arm']} {100 * row['estimate']:.0f} %" for row in rows)
+    alt = "; ".join(f"{row['part']}: {row['arm']} {row['estimate']:.3f}" for row in rows)
     return figure(title, about, alt, spec)

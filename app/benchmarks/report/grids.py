@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.benchmarks.report.facts import Case, Facts
-from app.benchmarks.report.numbers import interval, measured, milliseconds, p_value, percent, points
-from app.benchmarks.report.scored import FIELD_HEAD, field_cells, metrics_of
+from app.benchmarks.report.numbers import interval, measured, milliseconds, p_value, percent
+from app.benchmarks.report.scored import FIELD_HEAD, field_cells, metrics_of, score, slice_gap, slice_metric, slice_scores
 from app.benchmarks.summary import Summary
 
 Row = Mapping[str, Any]
@@ -53,7 +53,13 @@ def grids(summary: Summary, facts: Facts) -> list[Grid]:
     """All that have something to show, in the order of a reader's questions."""
     pair = chosen_pair(summary)
     if metrics_of(summary):
-        parts = [quality(summary), consistency(summary), latency(summary), *map(fields, summary["rows"])]
+        parts = [
+            *(by_slice(summary, column) for column in columns_of(summary)),
+            quality(summary),
+            consistency(summary),
+            latency(summary),
+            *map(fields, summary["rows"]),
+        ]
         return [grid for grid in parts if grid is not None]
     found = [
         general_wins(summary),
@@ -143,17 +149,19 @@ def by_slice(summary: Summary, column: str) -> Grid:
     about = f"The same cases, by their value of {column}; few cases make wide intervals."
     pair = found[0].get("pair")
     if pair:
-        about += f" Difference: {pair['first']} minus {pair['second']} in points; p adjusted over all slices (Holm)."
+        unit = "" if metrics_of(summary) else " in points"
+        about += f" Difference: {pair['first']} minus {pair['second']}{unit}; p adjusted over all slices (Holm)."
     rows = [
         (
             str(one["value"]),
             f"{one['n']:,}",
-            *(interval(one["accuracy"].get(arm)) for arm in arms),
-            *((points(one["pair"]["difference"]), p_value(one["pair"]["p_value"]).removeprefix("= ")) if pair else ()),
+            *(score(slice_scores(one).get(arm)) for arm in arms),
+            *((slice_gap(one), p_value(one["pair"]["p_value"]).removeprefix("= ")) if pair else ()),
         )
         for one in found
     ]
-    return Grid(f"Accuracy by {column}", about, (column, "cases", *arms, *(("difference", "p") if pair else ())), rows)
+    title = f"{slice_metric(summary)} by {column}"
+    return Grid(title[:1].upper() + title[1:], about, (column, "cases", *arms, *(("difference", "p") if pair else ())), rows)
 
 
 _Writer = Callable[[Row], str]

@@ -45,10 +45,11 @@ def _verdict(summary: Summary) -> Iterator[str]:
         told = _listed([f"{one['label']} (p {p_value(one['p_value'])})" for one in worse])
         yield f"The custom arm is worse than the general one, beyond chance, on {told}."
     baseline = verdict["baseline"]
-    if baseline and baseline["difference"]["low"] <= 0:
+    if baseline and baseline.get("gain", baseline["difference"])["low"] <= 0:
+        gap = baseline.get("words") or f"in points {points(baseline['difference'])}"
         yield (
-            f"The custom arm is not shown to be better than {baseline['second']}, a classifier without a language model "
-            f"(difference in points {points(baseline['difference'])})."
+            f"The custom arm is not shown to be better than {baseline['second']}, a baseline without a language model "
+            f"(difference {gap})."
         )
 
 

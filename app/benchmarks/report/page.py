@@ -60,10 +60,11 @@ def figures(summary: Summary, facts: Facts) -> Mapping[str, Sequence[Figure]]:
     """By the question that they answer; those that have something to show."""
     if scored.metrics_of(summary):
         drawn = [scored.forest(summary), scored.difference(summary)]
+        parts = [breakdowns.slices(summary, column) for column in columns_of(summary)]
         spent = [charts.latency(summary)]
         return {
             question: [one for one in figures if one is not None]
-            for question, figures in {"arms": drawn, "parts": [], "trust": [], "cost": spent, "curve": []}.items()
+            for question, figures in {"arms": drawn, "parts": parts, "trust": [], "cost": spent, "curve": []}.items()
         }
     found: dict[str, list[Figure | None]] = {
         "arms": [charts.forest(summary), charts.difference(summary)],

@@ -17,7 +17,7 @@ from app.benchmarks.report.drawing import (
     values,
     x,
 )
-from app.benchmarks.report.numbers import interval, measured, p_value, percent
+from app.benchmarks.report.numbers import interval, measured, p_value, percent, points
 from app.benchmarks.summary import Summary
 
 Row = Mapping[str, Any]
@@ -42,6 +42,23 @@ def score(one: Row | None) -> str:
     if one is None:
         return "-"
     return interval(one) if one["high"] <= 1 else f"{one['estimate']:.3f} [{one['low']:.3f}-{one['high']:.3f}]"
+
+
+def slice_metric(summary: Summary) -> str:
+    """What is told of each slice."""
+    return str(metrics_of(summary)[0]["title"]) if metrics_of(summary) else "accuracy"
+
+
+def slice_scores(one: Row) -> Mapping[str, Row]:
+    """Arm -> its number on the slice; without arms that failed."""
+    found: Mapping[str, Row] = one["scores"] if "scores" in one else one["accuracy"]
+    return found
+
+
+def slice_gap(one: Row) -> str:
+    """The pair's difference on the slice: in points of accuracy, or as it is."""
+    gap = one["pair"]["difference"]
+    return f"{gap['estimate']:+.3f} [{gap['low']:+.3f} to {gap['high']:+.3f}]" if "scores" in one else points(gap)
 
 
 def test_line(summary: Summary) -> str:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from app.benchmarks.report.grids import Grid, by_slice, columns_of
 from app.benchmarks.report.numbers import interval, p_value, per_second, scaled, short
 from app.benchmarks.report.scored import metric_cells, metric_headers, metrics_of, test_line
 from app.benchmarks.summary import Summary
@@ -79,6 +80,21 @@ def to_table(summary: Summary) -> "RenderableType":
             table.add_column(name, justify="right", no_wrap=True)
     for row in summary["rows"]:
         table.add_row(*(Text(cell) for cell in cells(row)))
+    slices = [part for column in columns_of(summary) for part in (_grid(by_slice(summary, column)), Text())]
     decision, *numbers = verdict_lines(summary)
     footnotes = [Text(f"{index}. {note}", style="dim") for index, note in enumerate(summary["footnotes"], start=1)]
-    return Group(table, Text(), Text(decision, style="bold"), *(Text(line) for line in numbers), Text(), *footnotes)
+    return Group(table, Text(), *slices, Text(decision, style="bold"), *(Text(line) for line in numbers), Text(), *footnotes)
+
+
+def _grid(grid: Grid) -> "RenderableType":
+    """A table of a report on a terminal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, title=Text(grid.title), caption=Text(grid.about))
+    for place, name in enumerate(grid.head):
+        table.add_column(name, justify="left" if place == 0 else "right")
+    for row in grid.rows:
+        table.add_row(*map(Text, row))
+    return table

@@ -52,7 +52,8 @@ def scored(kind: str, gold: Gold, answer: Prediction) -> Scored:
     nothing is known: 0 would be the best."""
     if kind == "perplexity":
         size = len(gold.case.text.encode())
-        return Scored({"bits_per_byte": None if answer.bits is None else answer.bits / size}, "", "")
+        unread = answer.bits is None
+        return Scored({"bits_per_byte": None if answer.bits is None else answer.bits / size}, None if unread else "", "")
     text = (answer.text or "").strip()
     if kind == "extraction":
         return _extraction(gold, text)

@@ -88,6 +88,8 @@ def arm_result(
         records=[(one.case.gold, case.record) for one, case in zip(gold, cases, strict=True)]
         if scale.kind == "extraction"
         else (),
+        tokens=() if arm.kind == "baseline" else found.tokens,  # it reads words, or bytes
+        answer_tokens=() if arm.kind == "baseline" else found.answer_tokens,
         failure=failure,
         cases_per_second=None if failure else found.cases_per_second,
     )

@@ -11,10 +11,13 @@ from app.benchmarks.arms import ArmResult, aligned
 from app.benchmarks.measures.fields import field_scores
 from app.benchmarks.resampling import Floats, resample
 from app.benchmarks.rows import Clusters, Row, common_row
+from app.benchmarks.scored.rival import against_baseline
 from app.benchmarks.scored.scales import Metric, Scale
+from app.benchmarks.scored.slices import scored_slices
 from app.benchmarks.scored.verdict import decide_scored
 from app.benchmarks.summary import clusters_of, repeat_notes
 from app.benchmarks.verdict import Question
+from app.benchmarks.verdict.pairs import chosen
 from app.errors import InvalidRequest
 
 # Of a run of labels; a rendering that looks for them finds that they were not measured.
@@ -48,6 +51,7 @@ def scored_summary(
     verdict = None
     if {"general", "custom"} <= {arm.kind for arm in answering}:
         verdict = asdict(decide_scored(answering, scale, Question(margin_points=margin_points), seed=seed))
+    pair = (verdict["custom"], verdict["general"]) if verdict else None
     summary: dict[str, Any] = {
         "task": task,
         "kind": scale.kind,
@@ -59,13 +63,14 @@ def scored_summary(
         "rewordings": sorted({name for arm in arms for name in arm.rewordings}),
         "rows": rows,
         "by_label": [],
-        "slices": [],
+        "slices": scored_slices(arms, scale, pair, resamples=resamples, seed=seed),
         "clusters": len(set(clusters)) if clusters else None,
         "verdict": verdict,
         "resamples": resamples,
         "seed": seed,
     }
-    return {**summary, "footnotes": [*_footnotes(summary, scale, latency_note), *notes]}
+    unbeaten = _unbeaten(answering, scale, seed)
+    return {**summary, "footnotes": [*_footnotes(summary, scale, latency_note), *unbeaten, *notes]}
 
 
 def _row(arm: ArmResult, scale: Scale, fields: Sequence[str], clusters: Clusters, resamples: int, seed: int) -> Row:
@@ -113,6 +118,21 @@ def _fields(arm: ArmResult, fields: Sequence[str]) -> list[dict[str, Any]]:
     return [asdict(one) for one in field_scores(gold, [said for _, said in arm.records], fields)]
 
 
+def _unbeaten(arms: Sequence[ArmResult], scale: Scale, seed: int) -> list[str]:
+    """Which models are not shown to be better than the best baseline by the main metric."""
+    best = chosen(arms, "baseline")
+    models = [arm for arm in arms if arm.kind != "baseline"]
+    if best is None or not models:
+        return []
+    found = {arm.arm: against_baseline(arm, best, scale, seed=seed) for arm in models}
+    level = [f"{name} ({one.words})" for name, one in found.items() if one.gain.low <= 0]
+    if not level:
+        return [f"Every model beats the baseline {best.arm} by {scale.main.title}."]
+    return [
+        f"Not shown to beat the baseline {best.arm}, which is no language model, by {scale.main.title}: {', '.join(level)}."
+    ]
+
+
 def _footnotes(summary: Mapping[str, Any], scale: Scale, latency_note: str) -> list[str]:
     rows = summary["rows"]
     notes = [
@@ -129,5 +149,4 @@ def _footnotes(summary: Mapping[str, Any], scale: Scale, latency_note: str) -> l
             f"Without a valid answer (an error, nothing said, or no JSON object), worth 0: {', '.join(empty)} of "
             f"{summary['cases']:,}."
         )
-    notes.append("Classical baselines answer with labels, so this kind has none.")
     return notes + [f"{row['arm']}: {note}" for row in rows for note in row["notes"]]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from app.benchmarks.arms import ArmResult, aligned
+from app.benchmarks.scored.rival import Rival, against_baseline
 from app.benchmarks.scored.scales import Scale
 from app.benchmarks.statistics import Interval, holm
 from app.benchmarks.verdict import words
@@ -12,6 +13,7 @@ from app.benchmarks.verdict.cheaper import cheaper, cost_rule_words
 from app.benchmarks.verdict.decide import KINDS, two_arms
 from app.benchmarks.verdict.differences import Difference, MetricName, score_difference
 from app.benchmarks.verdict.needed import Needed, needed
+from app.benchmarks.verdict.pairs import chosen
 from app.benchmarks.verdict.question import Question
 from app.benchmarks.verdict.rule import ALPHA, judge, rule_words
 from app.errors import InvalidRequest
@@ -39,8 +41,8 @@ class ScoredVerdict:
     general_ahead: int
     notes: tuple[str, ...]
     sentence: str
+    baseline: Rival | None  # the custom arm against the best baseline on validation; None without one
     pair: None = None
-    baseline: None = None
     floors: tuple[Any, ...] = ()
     cascade: None = None
     cascade_note: str = ""
@@ -68,6 +70,7 @@ def decide_scored(arms: Sequence[ArmResult], scale: Scale, question: Question | 
     margin = question.margin
     outcome = judge(found, cost.cheaper, margin)
     decision = KINDS[outcome.winner] if outcome.winner else "not enough evidence"
+    classical = chosen(arms, "baseline")
     missing = None
     if outcome.winner is None and not outcome.settled and custom.arm != general.arm:
         open_ended = [one for one in found if one.adjusted >= ALPHA] or found[:1]
@@ -94,6 +97,7 @@ def decide_scored(arms: Sequence[ArmResult], scale: Scale, question: Question | 
         general_ahead=behind,
         notes=tuple(words.notes(custom, general)),
         sentence="",
+        baseline=against_baseline(custom, classical, scale, seed=seed) if classical and classical.arm != custom.arm else None,
     )
     return replace(verdict, sentence=_sentence(verdict, scale, len(custom.cases), words.Called.of(custom, general)))
 
@@ -144,7 +148,20 @@ def _sentence(verdict: ScoredVerdict, scale: Scale, n: int, called: words.Called
         f"Case by case ({scale.main.title}) {called.general} did better in {verdict.general_ahead:,}, {called.custom} in "
         f"{verdict.custom_ahead:,} of {n:,}."
     )
+    if verdict.baseline:
+        parts.append(_classical(verdict.baseline, scale, called.custom))
     return " ".join(parts)
+
+
+def _classical(rival: Rival, scale: Scale, model: str) -> str:
+    if rival.gain.low > 0:
+        outcome = f"{model} beats it, by {rival.words}"
+    elif rival.gain.high < 0:
+        outcome = f"it beats {model} ({rival.words}), so ask first whether this task needs a language model"
+    else:
+        outcome = f"no clear difference; {model} minus the baseline is {rival.words}"
+    reached = f"{rival.of_second.estimate:.3f} {scale.main.title}"
+    return f"The baseline without a language model ({rival.second}) reached {reached}: {outcome}."
 
 
 def _seen(one: Difference, verdict: ScoredVerdict, scale: Scale, called: words.Called) -> str:

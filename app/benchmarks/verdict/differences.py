@@ -103,6 +103,30 @@ def score_difference(metric: MetricName, first: ArmResult, second: ArmResult, *,
 
     Cases for which the score has no meaning are left out. Raises InvalidRequest where none is left.
     """
+    found = paired_scores(metric, first, second, share=metric not in LOWER, seed=seed)
+    of_a, of_b = (one.bounded() if found.share else one.bca() for one in (found.first, found.second))
+    return _plain(metric, of_a, of_b, found.gap(), found.p_value)
+
+
+@dataclass(frozen=True)
+class PairedScores:
+    """A score of two arms and its difference over the same draws. `share`: it lies between 0 and 1. `differing`, `reach`: as
+    `widened` takes them."""
+
+    first: Resampled
+    second: Resampled
+    difference: Resampled
+    share: bool
+    differing: NDArray[np.bool_]
+    reach: float
+    p_value: float
+
+    def gap(self, confidence: float = 0.95) -> Interval:
+        return widened(self.difference.bca(confidence), self.differing, self.reach, confidence)
+
+
+def paired_scores(metric: str, first: ArmResult, second: ArmResult, *, share: bool, seed: int = 0) -> PairedScores:
+    """Raises InvalidRequest where the score has a meaning for none of the cases."""
     second = aligned(second, first)
     pairs = zip(first.scores[metric], second.scores[metric], strict=True)
     kept = [place for place, (x, y) in enumerate(pairs) if x is not None and y is not None]
@@ -116,18 +140,11 @@ def score_difference(metric: MetricName, first: ArmResult, second: ArmResult, *,
         return np.asarray(weights @ (values * sizes) / (weights @ sizes))
 
     of_a, of_b, difference = _bootstrapped(weighted, a, b, own, seed)
-    bounded = metric not in LOWER
     units, shares = _units(own), sizes / sizes.sum()
     differing = np.bincount(units, weights=a != b) > 0
-    most = 1.0 if bounded else float(np.abs(a - b).max())
+    most = 1.0 if share else float(np.abs(a - b).max())
     reach = most * float(np.bincount(units, weights=shares).max()) * len(differing)
-    return _plain(
-        metric,
-        of_a.bounded() if bounded else of_a.bca(),
-        of_b.bounded() if bounded else of_b.bca(),
-        widened(difference.bca(), differing, reach),
-        flip_test((a - b) * shares, units, seed),
-    )
+    return PairedScores(of_a, of_b, difference, share, differing, reach, flip_test((a - b) * shares, units, seed))
 
 
 def replace_cases(arm: ArmResult, places: Sequence[int]) -> ArmResult:
@@ -150,7 +167,7 @@ def flip_test(d: Floats, units: Codes, seed: int, draws: int = RESAMPLES) -> flo
     return (1 + extreme) / (1 + draws)
 
 
-def widened(interval: Interval, differing: NDArray[np.bool_], reach: float) -> Interval:
+def widened(interval: Interval, differing: NDArray[np.bool_], reach: float, confidence: float = 0.95) -> Interval:
     """With fewer than ten differing units, each bound moves by what unseen ones could add.
 
     differing: per unit (a case, a cluster). reach: the most by which a share of 1 of differing units changes the metric. What
@@ -159,7 +176,7 @@ def widened(interval: Interval, differing: NDArray[np.bool_], reach: float) -> I
     units, count = len(differing), int(differing.sum())
     if count >= _FEW:
         return interval
-    share = wilson(count, units)
+    share = wilson(count, units, confidence)
     unseen = reach * (share.high - share.estimate)
     return replace(interval, low=interval.low - unseen, high=interval.high + unseen)
 

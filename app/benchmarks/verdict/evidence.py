@@ -92,8 +92,8 @@ def _scored(
                 columns=columns,
                 cluster=config.get("cluster"),
             ),
-            parameters=arm.parameters,
-            bytes=arm.bytes,
+            parameters=measured[arm.name]["parameters"],
+            bytes=measured[arm.name]["bytes"],
         )
         for arm in runner.from_config(config)
         if arm.name in measured

@@ -2,11 +2,13 @@
 
 import random
 from dataclasses import replace
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from app.benchmarks.arms import ArmResult, Kind
-from app.benchmarks.report import to_csv, to_html, to_markdown, to_pack
+from app.benchmarks.report import to_csv, to_html, to_markdown, to_pack, to_table
 from app.benchmarks.scored.scales import SCALES
 from app.benchmarks.scored.summary import scored_summary
 from app.benchmarks.scored.verdict import decide_scored
@@ -91,9 +93,44 @@ def test_what_goes_with_labels_is_refused_by_name() -> None:
         assert refused.value.param == param
 
 
+def test_each_slice_has_its_cases_its_scores_and_a_difference() -> None:
+    states = ["Ohio", "Iowa", "Iowa"] * (N // 3)
+    good: list[float | None] = [1.0 if state == "Iowa" else 0.5 for state in states]
+    custom, general = (replace(one, slices={"state": states}) for one in qa(good, [0.5] * N))
+    summary = scored_summary("faq", SCALES["qa"], [custom, general], latency_note="Not timed.", seed=3)
+    iowa, ohio = summary["slices"]
+    assert [(one["value"], one["n"]) for one in (iowa, ohio)] == [("Iowa", 40), ("Ohio", 20)]
+    assert iowa["scores"]["claims"]["estimate"] == 1
+    assert iowa["scores"]["claims"]["low"] < 1  # forty right cases prove no perfection
+    assert iowa["pair"]["difference"]["estimate"] == pytest.approx(0.5)
+    assert iowa["pair"]["p_value"] < 0.01 < ohio["pair"]["p_value"] == 1
+    assert ohio["pair"]["difference"]["low"] < 0 < ohio["pair"]["difference"]["high"]
+    shown = Console(width=126, file=StringIO())
+    shown.print(to_table(summary))
+    assert "Token F1 by state" in shown.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_model_that_does_not_beat_the_baseline_is_told_so() -> None:
+    arms = qa(draws(1, 0.6, 1), draws(2, 0, 0.5))
+    scores = draws(1, 0.6, 1)
+    rival = arm("nearest training question", "baseline", {"token_f1": scores, "exact_match": scores}, validation_accuracy=0.8)
+    summary = scored_summary("faq", SCALES["qa"], [rival, *arms], latency_note="Not timed.")
+    assert summary["verdict"]["baseline"]["second"] == rival.arm
+    assert "no clear difference" in summary["verdict"]["sentence"]
+    (note,) = [note for note in summary["footnotes"] if "Not shown to beat" in note]
+    assert "claims (" in note
+    assert "general (" in note
+    weak = replace(rival, scores={name: [0.0] * N for name in rival.scores})
+    beaten = scored_summary("faq", SCALES["qa"], [weak, *arms], latency_note="Not timed.")
+    assert "the custom model beats it" in beaten["verdict"]["sentence"]
+    assert any(note.startswith("Every model beats the baseline") for note in beaten["footnotes"])
+
+
 def test_every_form_of_a_report_shows_the_metrics_and_no_accuracy() -> None:
     arms = qa(draws(1, 0.6, 1), draws(2, 0, 0.5))
+    arms = [replace(one, slices={"state": ["Ohio", "Iowa", "Iowa"] * (N // 3)}) for one in arms]
     failed = arm("broken", "general", {"token_f1": [None] * N, "exact_match": [None] * N}, failure="Failed: it is gone.")
+    failed = replace(failed, slices=arms[0].slices)
     summary = scored_summary("faq", SCALES["qa"], [*arms, failed], latency_note="Not timed.")
     assert summary["rows"][0]["scores"]["token_f1"]["n"] == N
     assert summary["rows"][2]["scores"]["token_f1"] is None
@@ -102,5 +139,6 @@ def test_every_form_of_a_report_shows_the_metrics_and_no_accuracy() -> None:
         assert "token F1" in text
         assert "macro-F1" not in text
         assert "broken" in text
+        assert "Token F1 by state" in text
     head = to_csv(summary).splitlines()[0].split(",")
     assert {"token_f1", "token_f1_low", "exact_match_n"} <= set(head)

@@ -1,0 +1,57 @@
+"""The main metric on the parts of a test, by column of the data, and where custom and general differ beyond chance."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, cast
+
+import numpy as np
+
+from app.benchmarks.arms import ArmResult, part
+from app.benchmarks.measures.slices import parts
+from app.benchmarks.resampling import Floats, Resampled, resample
+from app.benchmarks.scored.scales import Scale
+from app.benchmarks.statistics import holm
+from app.benchmarks.verdict.differences import Difference, MetricName, score_difference
+
+
+def scored_slices(
+    arms: Sequence[ArmResult], scale: Scale, pair: tuple[str, str] | None, *, resamples: int = 2000, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Of each slice its cases and the main metric of every arm that did not fail, as plain JSON; `pair` names two of the arms
+    to compare on each, with p-values adjusted over all slices (Holm). The arms have the same cases in the same order."""
+    answering = {arm.arm: arm for arm in arms if arm.failure is None}
+    found: list[dict[str, Any]] = []
+    compared: list[Difference] = []
+    for column, value, places in parts(arms[0].slices):
+        here = {name: part(arm, places) for name, arm in answering.items()}
+        drawn = _resampled(here, scale, resamples, seed)
+        scores = {name: asdict(one.bca() if scale.main.unit else one.bounded()) for name, one in drawn.items()}
+        found.append(
+            {"column": column, "value": value, "n": len(places), "metric": scale.main.name, "scores": scores, "pair": None}
+        )
+        if pair:
+            compared.append(score_difference(cast("MetricName", scale.main.name), here[pair[0]], here[pair[1]], seed=seed))
+    for one, difference, p in zip(found, compared, holm([one.p_value for one in compared]), strict=False):
+        assert pair is not None
+        one["pair"] = {"first": pair[0], "second": pair[1], "difference": asdict(difference.difference), "p_value": p}
+    return found
+
+
+def _resampled(arms: Mapping[str, ArmResult], scale: Scale, resamples: int, seed: int) -> dict[str, Resampled]:
+    """By arm, over the same draws."""
+    if not arms:
+        return {}
+    clusters: Sequence[Hashable] | None = next(iter(arms.values())).clusters or None
+
+    def weighted(arm: ArmResult) -> Any:
+        x = np.array(arm.scores[scale.main.name], dtype=np.float64)
+        sizes = np.array(arm.sizes) if arm.sizes else np.ones(len(x))
+
+        def measure(weights: Floats) -> Mapping[Hashable, Floats]:
+            return {"": np.asarray(weights @ (x * sizes) / (weights @ sizes))}
+
+        return measure
+
+    n = len(next(iter(arms.values())).cases)
+    drawn = resample({name: weighted(arm) for name, arm in arms.items()}, n, clusters=clusters, resamples=resamples, seed=seed)
+    return {name: one[""] for name, one in drawn.items()}

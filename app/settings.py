@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     embedded_worker: bool = Field(True, description="`versus serve` starts one job worker as its child")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the embedded engine runs")
     threads: int = Field(0, ge=0, description="torch threads of each process; 0 leaves torch's own choice")
+    training_processes: int = Field(
+        0, ge=0, description="processes that train one model together, a batch each in every step; 0 is one for each GPU"
+    )
     api_url: str = Field("", description="where workers reach the API; empty means http://host:port of this machine")
     worker_id: str = Field("local", description="name of this worker; a restarted worker resumes what its name had begun")
     max_request_bytes: int = Field(4 * 2**20, gt=0, description="largest JSON request body, bytes")

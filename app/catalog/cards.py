@@ -86,8 +86,9 @@ class Made(_Part):
     created: datetime | None = None
     seconds: float | None = Field(None, description="wall clock of the training, seconds")
     rows: dict[str, str] = Field(default_factory=dict, description="task -> SHA-256 over its training and validation rows")
-    cpu_seconds: float | None = Field(None, description="of the training process, all cores together")
-    gpu_seconds: float | None = Field(None, description="wall clock with a GPU")
+    processes: int = Field(1, description="that trained it together, a batch each in every step")
+    cpu_seconds: float | None = Field(None, description="of all processes of the training, all cores together")
+    gpu_seconds: float | None = Field(None, description="wall clock with a GPU, times GPUs")
     energy_wh: float | None = Field(None, description="estimate: seconds times watts as assumed, watt-hours")
     energy_cost: float | None = Field(None, description="of that energy, US dollars")
     energy_assumed: str = Field("", description="watts and price that the estimate rests on")

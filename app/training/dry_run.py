@@ -11,6 +11,7 @@ from app.training.errors import WontFit
 from app.training.estimate import Need, need
 from app.training.full import PROMPT_WEIGHT
 from app.training.plan import Plan
+from app.training.ranks import steps_of
 from app.training.recipe import READING, Recipe
 from app.training.room import check_room, free_disk
 from app.training.schemas import EstimateOut, TaskRowsOut
@@ -30,13 +31,16 @@ def plan_of(recipe: Recipe, tasks: Sequence[EncodedTask], pad: int) -> Plan:
     )
 
 
-def need_of(recipe: Recipe, base: ModelVersion, tasks: Sequence[EncodedTask], texts: Sequence[str] = ()) -> Need:
+def need_of(
+    recipe: Recipe, base: ModelVersion, tasks: Sequence[EncodedTask], texts: Sequence[str] = (), processes: int = 1
+) -> Need:
     """What it needs at its peak, by the rows as they are; `texts` are read beside them."""
     rows = [row for task in tasks for row in (*task.train, *task.validation)]
     tokens = sum(map(len, rows))
     answers = sum(len(row.answer) for row in rows)
     waiting = tokens + sum(map(len, texts)) // CHARACTERS
-    return need(recipe, base, row_tokens=waiting, longest=max(map(len, rows)), counted=answers / tokens)
+    longest = max(map(len, rows))
+    return need(recipe, base, row_tokens=waiting, longest=longest, counted=answers / tokens, processes=processes)
 
 
 def dry_run(
@@ -48,6 +52,7 @@ def dry_run(
     *,
     earlier: Sequence[ModelVersion] = (),
     texts: Sequence[str] = (),
+    processes: int = 1,
 ) -> EstimateOut:
     """`memory` is what is free, bytes, None where that is not known; `texts` are read beside the task's own; `earlier` are
     models whose speed of training is a guess at this one's. Raises Unprocessable for rows that cannot be learned from. Tokens
@@ -56,7 +61,7 @@ def dry_run(
     context = recipe.context if recipe.method == "scratch" else base.card.context
     tasks = encode_tasks(tokenizer, recipe, rows_by_task, context)
     plan = plan_of(recipe, tasks, tokenizer.pad_token_id or 0)
-    needed = need_of(recipe, base, tasks, texts)
+    needed = need_of(recipe, base, tasks, texts, processes)
     read = 0
     if recipe.method in READING:
         beside = sum(map(len, tokenizer([*texts], add_special_tokens=False, verbose=False)["input_ids"])) if texts else 0
@@ -86,7 +91,7 @@ def dry_run(
         tokens=plan.tokens,
         language_tokens=read,
         padding=round(plan.padding, 4),
-        steps=len(plan) + ceil(read / recipe.batch_tokens),
+        steps=steps_of(len(plan), processes) + steps_of(ceil(read / recipe.batch_tokens), processes),
         minutes=_minutes(recipe, plan.tokens + read, base, earlier),
         memory_bytes=needed.memory,
         memory_free_bytes=memory,

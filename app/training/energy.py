@@ -2,10 +2,12 @@
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 KEPT_S = 5.0  # between two writings: as much is not counted of a training that is killed
@@ -24,25 +26,25 @@ USUAL = Power()
 
 
 class Meter:
-    """Seconds of this process on all cores, and of the GPU where there is one, over all processes that shared the file."""
+    """Seconds of a training on all cores, and of its GPUs where there are any, over all processes that shared the file."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, gpus: int = 1) -> None:
+        self._path, self._gpus = path, gpus
         try:
             before = json.loads(path.read_text())
             self._cpu_before, self._gpu_before = float(before["cpu_seconds"]), float(before["gpu_seconds"])
         except (OSError, ValueError, KeyError, TypeError):
             self._cpu_before = self._gpu_before = 0.0
-        self._cpu, self._wall = time.process_time(), time.perf_counter()
+        self._cpu, self._wall = _cpu_seconds(), time.perf_counter()
         self._kept = self._wall
 
     @property
     def cpu_seconds(self) -> float:
-        return self._cpu_before + time.process_time() - self._cpu
+        return self._cpu_before + _cpu_seconds() - self._cpu
 
     @property
     def gpu_seconds(self) -> float:
-        return self._gpu_before + (time.perf_counter() - self._wall if torch.cuda.is_available() else 0.0)
+        return self._gpu_before + (self._gpus * (time.perf_counter() - self._wall) if torch.cuda.is_available() else 0.0)
 
     def tick(self) -> None:
         """Keeps what was spent so far, now and then: a training that goes on after a kill counts what came before it."""
@@ -53,12 +55,21 @@ class Meter:
             part.replace(self._path)
 
 
+def _cpu_seconds() -> float:
+    """Of this process, and of the processes below it with those that they had."""
+    below = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            below += sum(process.cpu_times()[:4])  # own, and of its own that ended: user, system
+    return time.process_time() + below
+
+
 def energy(cpu_seconds: float, gpu_seconds: float, power: Power) -> dict[str, Any]:
     """Fields of a card's `made`: seconds, watt-hours, US dollars, and what was assumed."""
     watt_hours = (cpu_seconds * power.watts_per_core + gpu_seconds * power.watts_per_gpu) / 3600
     assumed = [f"{power.watts_per_core:g} W for each busy processor core"]
     if gpu_seconds:
-        assumed.append(f"{power.watts_per_gpu:g} W for the GPU all the while")
+        assumed.append(f"{power.watts_per_gpu:g} W for each GPU all the while")
     return {
         "cpu_seconds": round(cpu_seconds, 1),
         "gpu_seconds": round(gpu_seconds, 1) if gpu_seconds else None,

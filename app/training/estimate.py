@@ -21,6 +21,7 @@ COUNTED = 0.25  # of a batch's tokens, where answers alone are learned and nothi
 SCORED_LOGITS = 2**28  # bytes that scoring a batch of labels takes
 FRAGMENTS = 1.15  # memory held for what is needed
 CHECKPOINTS = 3  # two are kept, and a third is written before one of them goes
+PROCESS = 400 * 2**20  # bytes of memory: Python and its libraries, in each process beside the one that starts them
 OVERHEAD = 64 * 2**20  # bytes of memory: tokenizer, threads, buffers
 
 
@@ -41,6 +42,7 @@ class Need:
 
     memory: int
     disk: int
+    each: int = 0  # of the memory, what one of its processes needs where the model is
 
 
 def shape_of(recipe: Recipe, base: ModelVersion) -> Shape:
@@ -75,7 +77,15 @@ def read_shape(folder: Path, parameters: int) -> Shape:
         raise SetupError(f"config.json of the base tells no size of it ({error!r}); add the model anew.") from error
 
 
-def need(recipe: Recipe, base: ModelVersion, *, row_tokens: int = 0, longest: int = 0, counted: float | None = None) -> Need:
+def need(
+    recipe: Recipe,
+    base: ModelVersion,
+    *,
+    row_tokens: int = 0,
+    longest: int = 0,
+    counted: float | None = None,
+    processes: int = 1,
+) -> Need:
     """At its peak. `row_tokens` are those of all rows together, `longest` those of the longest; `counted` is the share of a
     batch's tokens whose prediction counts, None where it is not known yet."""
     shape = shape_of(recipe, base)
@@ -93,14 +103,18 @@ def need(recipe: Recipe, base: ModelVersion, *, row_tokens: int = 0, longest: in
     # Gradients and optimizer in memory are as many as weights and optimizer in a checkpoint.
     learning = {method: FLOAT * (count + _optimizer(shape, count, method)) for method, count in trained.items()}
     waiting = row_tokens * TOKEN_BYTES + (int(row_tokens * recipe.language_epochs) * PACKED_BYTES if reads else 0)
-    memory = int(FRAGMENTS * (weights + max(learning.values()) + max(step, SCORED_LOGITS // 2) + waiting)) + OVERHEAD
+    several = processes > 1
+    handed = (weights + waiting) * several  # to the processes, as a file; the one that started them keeps its own
+    summing = FLOAT * max(trained.values()) * several  # gradients once more, on their way between the processes
+    each = int(FRAGMENTS * (weights + max(learning.values()) + summing + max(step, SCORED_LOGITS // 2) + waiting)) + OVERHEAD
+    memory = processes * (each + PROCESS * several) + handed
     # PEFT writes the whole of an embedding that an adapter changes.
     beside = {"lora": FLOAT * shape.vocabulary * shape.hidden, "full": 0}
     checkpoint = {method: learning[method] + beside[method] for method in methods}
     best = 2 * FLOAT * max(trained.values())  # the former is there until the next is whole
     final = {"lora": FLOAT * trained.get("lora", 0), "full": HALF * shape.parameters}
-    disk = CHECKPOINTS * max(checkpoint.values()) + best + max(final[method] for method in methods) + weights * reads
-    return Need(memory, disk)
+    disk = CHECKPOINTS * max(checkpoint.values()) + best + max(final[method] for method in methods) + weights * reads + handed
+    return Need(memory, disk, each)
 
 
 def _trained(shape: Shape, recipe: Recipe) -> int:

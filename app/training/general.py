@@ -20,14 +20,17 @@ from app.domains.episodes import WORDS
 from app.domains.hold_out import is_held_out
 from app.domains.spotting import spotting
 from app.training import corpus
+from app.training.batch import Batch
 from app.training.circuits import build_in_copying
 from app.training.corpus import Document, Encoder, Passage
 from app.training.evaluate import GROUPS, evaluate_general
 from app.training.fresh import make_kin_alike, new_llama, new_tokenizer
-from app.training.loop import Batch, Schedule, ShouldStop, seconds_per_step, train
+from app.training.loop import Schedule, train
+from app.training.pace import seconds_per_step
 from app.training.packing import Packer
 from app.training.progress import OnProgress
 from app.training.reading import Reading
+from app.training.watch import ShouldStop
 
 SOURCES = (
     "Project Gutenberg books by Austen, Blake, Carroll, Chesterton, Melville, Milton, Shakespeare, Whitman: public domain",

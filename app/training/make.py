@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil
 from pathlib import Path
 from typing import Literal
@@ -31,13 +31,17 @@ from app.training.dry_run import need_of, plan_of
 from app.training.energy import USUAL, Meter, Power, energy
 from app.training.errors import TrainingStopped
 from app.training.ground import lay_ground
-from app.training.loop import Outcome, Schedule, ShouldStop, best_weights, seconds_per_step, train
+from app.training.loop import Outcome, Schedule, best_weights
 from app.training.model_card import model_card
+from app.training.pace import seconds_per_step
 from app.training.plan import Plan
+from app.training.processes import train
 from app.training.progress import OnProgress, Progress
+from app.training.ranks import steps_of
 from app.training.recipe import CODE, Recipe
 from app.training.room import check_room, free_memory, said_when_full
 from app.training.validation import BITS, MACRO_F1, Validation
+from app.training.watch import ShouldStop
 
 RACE_STEPS = 40  # at least, of each method: fewer tell nothing
 RACE_SHARE = 0.1  # of the epochs, for each method
@@ -51,11 +55,14 @@ Contestant = Literal["lora", "full"]
 RACED = {MACRO_F1: "macro_f1", BITS: "bits_per_byte"}  # what a race's number is called in a card; else: score
 
 
-def digest_of(recipe: Recipe, rows_by_task: Rows, base: ModelVersion, texts: Sequence[str] = ()) -> str:
-    """The identity of a training: recipe, base, rows, texts that are only read, and the version of this code."""
+def digest_of(recipe: Recipe, rows_by_task: Rows, base: ModelVersion, texts: Sequence[str] = (), processes: int = 1) -> str:
+    """The identity of a training: recipe, base, rows, texts that are only read, the version of this code, and in how many
+    processes, as a step takes a batch for each."""
     rows = {name: {split: _hash(splits[split]) for split in ("train", "validation")} for name, splits in rows_by_task.items()}
-    read = {"texts": _hash(texts)} if texts else {}
-    return recipe_digest({"recipe": recipe.model_dump(mode="json"), "base": base.digest, "rows": rows, "code": CODE, **read})
+    more: dict[str, object] = {"texts": _hash(texts)} if texts else {}
+    if processes > 1:
+        more["processes"] = processes
+    return recipe_digest({"recipe": recipe.model_dump(mode="json"), "base": base.digest, "rows": rows, "code": CODE, **more})
 
 
 def _hash(rows: Sequence[Row] | Sequence[str]) -> str:
@@ -84,17 +91,18 @@ def make_variant(
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
     power: Power = USUAL,
+    processes: int = 1,
 ) -> Path:
     """The folder `out_root/<name>/<version>/` of the variant; at once when this very training was done before.
 
     `rows_by_task` holds for each task of the recipe {"train": [(text, label)], "validation": [...]}, where a
     text_to_text has answers in place of labels and an extraction has fields as JSON; `texts` are read before the task, beside
-    its own, by the methods that read. Killed and called again
+    its own, by the methods that read; `processes` train it together, a batch each. Killed and called again
     with the same arguments and `work_dir` it goes on from its last checkpoint. Raises Unprocessable for rows that cannot be
     learned from, WontFit for a training that needs more memory or disk than there is, SetupError for a folder that cannot be
     written, TrainingFailed and TrainingStopped as the loop does.
     """
-    digest = digest_of(recipe, rows_by_task, base, texts)
+    digest = digest_of(recipe, rows_by_task, base, texts, processes)
     made = find_made(out_root, recipe.name, digest)
     if made is not None:
         return made
@@ -110,7 +118,7 @@ def make_variant(
         made = find_made(out_root, recipe.name, digest)
         if made is not None:
             return made
-        workshop = _Workshop(recipe, rows_by_task, base, work, texts, on_progress, should_stop, power)
+        workshop = _Workshop(recipe, rows_by_task, base, work, texts, on_progress, should_stop, power, processes)
         workshop.check_room(out_root)
         card, part = workshop.make(digest)
         if should_stop is not None and should_stop():
@@ -160,6 +168,7 @@ class _Workshop:
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
         power: Power = USUAL,
+        processes: int = 1,
     ) -> None:
         if base.card.method == "lora":
             raise Unprocessable(
@@ -170,7 +179,8 @@ class _Workshop:
         self._rows, self._texts = rows_by_task, texts
         self._context = recipe.context if recipe.method == "scratch" else base.card.context
         self._began = time.time()
-        self._power, self._meter = power, Meter(work / "spent.json")
+        self._power, self._meter = power, Meter(work / "spent.json", processes)
+        self._processes = processes
         self._last: Progress | None = None
         self._stand_on(base.folder)  # where rows cannot be learned from, that is told before hours of reading
 
@@ -182,14 +192,21 @@ class _Workshop:
 
     def check_room(self, out_root: Path) -> None:
         """Raises WontFit."""
-        memory = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else free_memory()
-        check_room(need_of(self._recipe, self._base, self._tasks, self._texts), out_root, self._work, memory)
+        needed = need_of(self._recipe, self._base, self._tasks, self._texts, self._processes)
+        if torch.cuda.is_available():  # each process has a GPU of its own
+            needed = replace(needed, memory=needed.each)
+            memory: int | None = min(torch.cuda.mem_get_info(gpu)[0] for gpu in range(self._processes))
+        else:
+            memory = free_memory()
+        check_room(needed, out_root, self._work, memory)
 
     def make(self, digest: str) -> tuple[Card, Path]:
         """Train and write everything but the card's final place."""
         own = [text for task in self._recipe.tasks for text in words_of(task.kind, self._rows[task.name]["train"])]
         texts = [*own, *self._texts]
-        ground, reading = lay_ground(self._recipe, self._base, texts, self._work, self._tell("language"), self._should_stop)
+        ground, reading = lay_ground(
+            self._recipe, self._base, texts, self._work, self._tell("language"), self._should_stop, self._processes
+        )
         if reading is not None:
             self._stand_on(ground)
             self._began = time.time() - reading.seconds  # also where the reading was done before a kill
@@ -231,6 +248,7 @@ class _Workshop:
                 datasets=tuple(dict.fromkeys([*(task.dataset for task in self._recipe.tasks), *self._recipe.texts])),
                 created=datetime.now(UTC).replace(microsecond=0),
                 seconds=round(outcome.seconds + (reading.seconds if reading else 0.0), 1),
+                processes=self._processes,
                 rows={name: _hash([*splits["train"], *splits["validation"]]) for name, splits in self._rows.items()},
                 **energy(self._meter.cpu_seconds, self._meter.gpu_seconds, self._power),
                 tokens=outcome.tokens + (reading.tokens if reading else 0),
@@ -257,7 +275,7 @@ class _Workshop:
         methods: tuple[Contestant, ...] = ("lora", "full")
         for method in methods:
             if method not in found:
-                share = min(1.0, max(RACE_SHARE, RACE_STEPS / len(self._plan(recipe))))
+                share = min(1.0, max(RACE_SHARE, RACE_STEPS / self._steps(self._plan(recipe))))
                 short = recipe.for_method(method, share).model_copy(update={"validations": 1})
                 _, outcome = self._train(short, method, f"race-{method}", RACE_CASES)
                 assert outcome.best is not None, "it validates once"
@@ -277,11 +295,12 @@ class _Workshop:
             self._work / stage,
             seed=recipe.seed,
             dropout=recipe.dropout,
-            save_every=max(10, len(plan) // 10),
+            processes=self._processes,
+            save_every=max(10, self._steps(plan) // 10),
             on_progress=self._tell(stage),
             should_stop=self._should_stop,
-            validate=lambda model: self._validation.score(model, cases),
-            validate_every=ceil(len(plan) / recipe.validations),
+            validate=partial(self._validation.score, most=cases),
+            validate_every=ceil(self._steps(plan) / recipe.validations),
             patience=recipe.patience,
         )
         best = best_weights(self._work / stage)
@@ -291,6 +310,9 @@ class _Workshop:
 
     def _plan(self, recipe: Recipe) -> Plan:
         return plan_of(recipe, self._tasks, self._pad)
+
+    def _steps(self, plan: Plan) -> int:
+        return steps_of(len(plan), self._processes)
 
     def _fresh(self, recipe: Recipe, method: Contestant) -> nn.Module:
         model = AutoModelForCausalLM.from_pretrained(self._ground, dtype=torch.float32)
@@ -396,8 +418,9 @@ class _Workshop:
     def _seconds_per_epoch(self, recipe: Recipe, method: Contestant) -> float:
         plan = self._plan(recipe.model_copy(update={"epochs": 1.0}))
         model, schedule = self._fresh(recipe, method), _schedule(recipe, method)
-        speed = self._work / "speed"
-        return len(plan) * seconds_per_step(model, plan, schedule, speed, SPEED_STEPS, dropout=recipe.dropout)
+        return self._steps(plan) * seconds_per_step(
+            model, plan, schedule, self._work / "speed", SPEED_STEPS, dropout=recipe.dropout, processes=self._processes
+        )
 
 
 def _schedule(recipe: Recipe, method: Contestant) -> Schedule:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import torch
 
+from app.training.batch import Batch
 from app.training.corpus import Document
-from app.training.loop import Batch
 
 
 class Packer:

@@ -7,7 +7,7 @@ from math import ceil
 
 import torch
 
-from app.training.loop import Batch
+from app.training.batch import Batch
 
 
 @dataclass(frozen=True)

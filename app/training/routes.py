@@ -16,7 +16,9 @@ from app.datasets.store import find_dataset
 from app.deps import CatalogDep, DatabaseDep, JobsDep, SessionDep, SettingsDep
 from app.errors import Conflict, InvalidRequest, Unprocessable
 from app.jobs.names import TRAINING_WORKFLOW
+from app.jobs.resources import gpus
 from app.jobs.store import why_waiting
+from app.settings import Settings
 from app.training import store
 from app.training.estimate import need
 from app.training.recipe import CODE, Recipe
@@ -43,7 +45,8 @@ async def start_training_run(
         run = next((run for run in await store.same_runs(session, digest) if _still_good(run, catalog)), None)
         if run is None:
             if settings.embedded_worker and base.card.engine == "embedded":
-                check_room(need(recipe, base), settings.data_dir, memory=_free_memory(body))
+                needed = need(recipe, base, processes=_processes(settings))
+                check_room(needed, settings.data_dir, memory=_free_memory(body))
             run = await store.create_run(session, recipe, digest, body.queue)
         elif run.status == "queued" and run.queue != body.queue:
             raise Conflict(
@@ -76,8 +79,21 @@ async def estimate_training_run(
     # Outside of the transaction: it takes seconds, and would keep all others from the database.
     async with request.app.state.estimating:
         return await asyncio.to_thread(
-            dry_run, recipe, rows, base, settings.data_dir, _free_memory(body), earlier=catalog.versions(), texts=texts
+            dry_run,
+            recipe,
+            rows,
+            base,
+            settings.data_dir,
+            _free_memory(body),
+            earlier=catalog.versions(),
+            texts=texts,
+            processes=_processes(settings),
         )
+
+
+def _processes(settings: Settings) -> int:
+    """That would train together on this machine; a worker elsewhere may have another number of GPUs."""
+    return settings.training_processes or max(1, gpus())
 
 
 def _free_memory(body: TrainingRunIn) -> int | None:

@@ -17,6 +17,7 @@ from app.training import store
 from app.training.energy import Power
 from app.training.errors import TrainingStopped
 from app.training.make import make_variant
+from app.training.processes import processes_here
 from app.training.recipe import Recipe
 
 REPORT_S = 1.0  # between two writings of the progress
@@ -65,6 +66,7 @@ async def make(run_id: str) -> str:
             on_progress=lambda progress: latest.append(asdict(progress)),
             should_stop=stop.is_set,
             power=Power(settings.watts_per_core, settings.watts_per_gpu, settings.price_per_kwh),
+            processes=processes_here(settings.training_processes),
         )
     )
     try:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
 from app.training import full, lora
-from app.training.loop import Batch, Schedule, train
+from app.training.batch import Batch
+from app.training.loop import Schedule, train
 from app.training.optimizer import MuonAdamW, fast_type
 from app.training.plan import Encoded, Plan
 from app.training.recipe import Recipe

@@ -19,7 +19,7 @@ def busy(seconds: float) -> None:
 def test_watt_hours_and_price_follow_from_seconds_and_watts() -> None:
     found = energy(3600.0, 7200.0, Power(watts_per_core=20, watts_per_gpu=300, price_per_kwh=0.5))
     assert (found["energy_wh"], found["energy_cost"]) == (620.0, 0.31)
-    assert found["energy_assumed"] == "20 W for each busy processor core, 300 W for the GPU all the while, 0.5 USD a kWh"
+    assert found["energy_assumed"] == "20 W for each busy processor core, 300 W for each GPU all the while, 0.5 USD a kWh"
 
 
 def test_it_counts_work_not_waiting_and_goes_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

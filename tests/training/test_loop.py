@@ -10,7 +10,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from app.catalog.catalog import ModelVersion
-from app.training.loop import Batch, Schedule, best_weights, train
+from app.training.batch import Batch
+from app.training.loop import Schedule, best_weights, train
 
 SCORES = (0.2, 0.6, 0.5, 0.4, 0.9)  # what the validations say, in their order
 EVERY = 3  # steps

@@ -165,9 +165,13 @@ def test_a_task_of_a_kind_without_labels_says_which_route_takes_it(client: TestC
     assert "of the kind perplexity" in refused.text
     run = client.post("/v1/benchmarks/texts/runs", json={"models": ["general"]})
     assert run.status_code == 202, run.text
-    # Nothing is asked again, and no classifier and no examples are of use.
+    # Nothing is asked again, no examples are of use, and the baseline is that of the kind.
     config = run.json()["config"]
-    assert ([arm["name"] for arm in config["arms"]], config["repeats"], config["rewordings"]) == (["general"], 0, 0)
+    assert ([arm["name"] for arm in config["arms"]], config["repeats"], config["rewordings"]) == (
+        ["byte n-grams", "general"],
+        0,
+        0,
+    )
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ class Custom:
         return labels, {
             "method": model.card.method,
             "seconds": made.seconds,
+            "cpu_seconds": made.cpu_seconds,
             "parameters": model.card.parameters,
             "epochs": made.validation["epochs"],
             "epochs_asked": recipe.epochs,

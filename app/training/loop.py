@@ -1,6 +1,7 @@
 """One training loop for every method: the transformers Trainer over batches that are planned before the first step."""
 
 import ctypes
+import json
 import math
 import sys
 import warnings
@@ -73,7 +74,7 @@ def train(
     a CPU ends with the same weights. Raises TrainingFailed on a loss that is not a number, TrainingStopped when asked to stop,
     Unprocessable for `dropout` (see there) of a model that has no place for it.
     """
-    steps = ranks.steps_of(len(batches), ranks.count())
+    steps = _ended_at(work_dir) or ranks.steps_of(len(batches), ranks.count())
     watch = Watch(batches, work_dir, on_progress, should_stop, validate, validate_every, patience)
     arguments = _arguments(steps, schedule, work_dir, seed, save_every)
     with torch.random.fork_rng(devices=[]), _kept_memory(), dropped(model, dropout):
@@ -82,7 +83,7 @@ def train(
             model,
             arguments,
             optimizers=(optimizer, None),
-            train_dataset=_Items(batches),
+            train_dataset=_Items(batches, steps),
             data_collator=lambda items: items[0],
             callbacks=[watch],
         )
@@ -149,6 +150,14 @@ def last_checkpoint(work_dir: Path) -> str | None:
     return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
 
 
+def _ended_at(work_dir: Path) -> int | None:
+    """The step at which validation ended the training before its time, None where it did not."""
+    folder = last_checkpoint(work_dir)
+    if folder is None or not json.loads((Path(folder) / COMPLETE).read_text()).get("ended"):
+        return None
+    return int(folder.rpartition("-")[2])
+
+
 def best_weights(work_dir: Path) -> dict[str, Tensor] | None:
     """The trainable weights of the best validation, None when nothing was validated."""
     path = work_dir / "best.safetensors"
@@ -158,11 +167,11 @@ def best_weights(work_dir: Path) -> dict[str, Tensor] | None:
 class _Items(torch.utils.data.Dataset[dict[str, Tensor]]):
     """As many items as all processes take together; the ones that fill the last step weigh nothing."""
 
-    def __init__(self, batches: Batches) -> None:
-        self._batches = batches
+    def __init__(self, batches: Batches, steps: int) -> None:
+        self._batches, self._steps = batches, steps
 
     def __len__(self) -> int:
-        return ranks.steps_of(len(self._batches), ranks.count()) * ranks.count()
+        return self._steps * ranks.count()
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         if index < len(self._batches):

@@ -44,6 +44,7 @@ class Watch(TrainerCallback):
         self._on_progress, self._should_stop = on_progress, should_stop
         self._validate, self._validate_every, self._patience = validate, validate_every, patience
         self.loss, self.step, self.tokens, self.stopped = 0.0, 0, 0, False
+        self._ended = False  # by validation, before all steps are done
         self.best: float | None = None
         self.best_step: int | None = None
         self._validation: float | None = None
@@ -72,8 +73,8 @@ class Watch(TrainerCallback):
                 self._judge(now["model"])
             self.best, self.best_step = ranks.told((self.best, self.best_step))
             fruitless = (self.step - (self.best_step or 0)) // max(1, self._validate_every)
-            control.should_training_stop = 0 < self._patience <= fruitless
-            last = last or control.should_training_stop
+            self._ended = control.should_training_stop = 0 < self._patience <= fruitless
+            last = last or self._ended
         if self._on_progress:
             elapsed = time.perf_counter() - self.began
             rate = now["lr_scheduler"].get_last_lr()[0]
@@ -119,7 +120,8 @@ class Watch(TrainerCallback):
         if not ranks.first():
             return
         folder = self._work_dir / f"checkpoint-{state.global_step}"
-        (folder / "complete.part").write_text(json.dumps({"tokens": self.tokens, "seconds": self.seconds}))
+        record = {"tokens": self.tokens, "seconds": self.seconds, "ended": self._ended}
+        (folder / "complete.part").write_text(json.dumps(record))
         (folder / "complete.part").replace(folder / COMPLETE)
 
     @property

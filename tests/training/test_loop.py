@@ -1,6 +1,7 @@
 """The loop stops where validation no longer gets better, and keeps the weights that validation liked best."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,5 +50,23 @@ def test_it_stops_after_so_many_validations_without_a_better_one_and_the_best_we
     kept = best_weights(tmp_path)
     assert kept is not None
     assert all(torch.equal(kept[name], weight) for name, weight in shown[best].items() if name in kept)
+    # Killed after that and started again, it has nothing left to do.
+    again = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
+    told: list[Any] = []
+    assert done == replace(
+        train(
+            again,
+            batches(),
+            Schedule(1e-3),
+            tmp_path,
+            validate=validate,
+            validate_every=EVERY,
+            patience=patience,
+            on_progress=told.append,
+        ),
+        seconds=done.seconds,
+    )
+    assert told == []
+    assert all(torch.equal(weight, copy_of(model)[name]) for name, weight in copy_of(again).items())
     # They are not just the last ones.
     assert patience == 0 or any(not torch.equal(kept[name], weight) for name, weight in copy_of(model).items() if name in kept)

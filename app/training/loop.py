@@ -76,7 +76,8 @@ def train(
     """
     steps = _ended_at(work_dir) or ranks.steps_of(len(batches), ranks.count())
     watch = Watch(batches, work_dir, on_progress, should_stop, validate, validate_every, patience)
-    arguments = _arguments(steps, schedule, work_dir, seed, save_every)
+    experts = any("expert" in name for name, _ in model.named_parameters())
+    arguments = _arguments(steps, schedule, work_dir, seed, save_every, experts)
     with torch.random.fork_rng(devices=[]), _kept_memory(), dropped(model, dropout):
         optimizer = MuonAdamW(model, schedule.learning_rate, weight_decay=schedule.weight_decay, betas=(0.9, schedule.beta2))
         trainer = _Trainer(
@@ -98,7 +99,9 @@ def train(
     return Outcome(watch.step, watch.tokens, watch.seconds, watch.best, watch.best_step)
 
 
-def _arguments(steps: int, schedule: Schedule, work_dir: Path, seed: int, save_every: int) -> TrainingArguments:
+def _arguments(
+    steps: int, schedule: Schedule, work_dir: Path, seed: int, save_every: int, experts: bool = False
+) -> TrainingArguments:
     arguments = TrainingArguments(
         output_dir=str(work_dir),
         per_device_train_batch_size=1,  # an item of the data set is a whole batch
@@ -111,7 +114,7 @@ def _arguments(steps: int, schedule: Schedule, work_dir: Path, seed: int, save_e
         max_grad_norm=schedule.clip,
         bf16=fast_type() == torch.bfloat16,
         use_cpu=not torch.cuda.is_available(),
-        ddp_find_unused_parameters=True,  # an expert that no token of this process chose has no gradient here
+        ddp_find_unused_parameters=experts,  # an expert that no token of this process chose has no gradient here
         save_steps=save_every,
         save_total_limit=2,
         logging_strategy="no",

@@ -111,7 +111,7 @@ def bootstrap(
 
     Resamples on which the metric is undefined (nan) are left out.
     """
-    found = _resampled(metric, arrays, clusters, resamples, seed)
+    found = resampled(metric, *arrays, clusters=clusters, resamples=resamples, seed=seed)
     return found.bca(confidence) if method == "bca" else found.percentile(confidence)
 
 
@@ -120,13 +120,14 @@ def bootstrap_draws(
 ) -> tuple[float, Floats]:
     """`metric` of all cases, and of each resample (resamples,). Which cases a resample holds depends on their number, the
     clusters and the seed only: the draws of two arms on the same cases are paired."""
-    found = _resampled(metric, arrays, clusters, resamples, seed)
+    found = resampled(metric, *arrays, clusters=clusters, resamples=resamples, seed=seed)
     return found.estimate, found.draws
 
 
-def _resampled(
-    metric: Metric, arrays: Sequence[Any], clusters: Sequence[Hashable] | None, resamples: int, seed: int
+def resampled(
+    metric: Metric, *arrays: Any, clusters: Sequence[Hashable] | None = None, resamples: int = 2000, seed: int = 0
 ) -> Resampled:
+    """One metric alone, by draws that depend on the number of cases, the clusters and the seed only."""
     columns = [np.asarray(array) for array in arrays]
     n = len(columns[0])
     if n == 0 or any(len(column) != n for column in columns):
@@ -225,6 +226,11 @@ def cluster_codes(clusters: Sequence[Hashable], n: int) -> NDArray[np.int64]:
 def mean(values: Floats, weights: Floats) -> Floats:
     """Metric: the mean over cases."""
     return np.asarray(weights @ values / weights.sum(axis=1))
+
+
+def weighted_mean(values: Floats, sizes: Floats, weights: Floats) -> Floats:
+    """Metric: the mean over cases of different sizes; of bits per byte, all bits over all bytes."""
+    return np.asarray(weights @ (values * sizes) / (weights @ sizes))
 
 
 def quantile(q: float) -> Metric:

@@ -1,7 +1,7 @@
 """A gate's metric on a run whose cases get scores: means of scores, single fields, and cases that got worse."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from app.benchmarks.gate.grammar import METRICS, STEP, Gate
 from app.benchmarks.gate.intervals import Measure
 from app.benchmarks.gate.measures import Table, Undefined
 from app.benchmarks.measures.fields import value_of
-from app.benchmarks.resampling import resample
+from app.benchmarks.resampling import resampled, weighted_mean
 from app.benchmarks.scored.cases import record_of
 from app.benchmarks.scored.scales import Scale
 from app.benchmarks.statistics import Floats, Interval
@@ -86,11 +86,8 @@ def _score(gate: Gate, at: Table, *, share: bool) -> Measure:
         raise Undefined(f"{name} has no meaning for any of these cases.")
     x, sizes = values[kept], (np.array(arm.sizes)[kept] if arm.sizes else np.ones(len(kept)))
 
-    def mean(weights: Floats) -> Mapping[Hashable, Floats]:
-        return {"": np.asarray(weights @ (x * sizes) / (weights @ sizes))}
-
     clusters = [arm.clusters[place] for place in kept] if arm.clusters else None
-    found = resample({"": mean}, len(kept), clusters=clusters, seed=at.seed)[""][""]
+    found = resampled(weighted_mean, x, sizes, clusters=clusters, seed=at.seed)
     if share:
         return lambda confidence: found.bounded(confidence=confidence)
     return lambda confidence: found.bca(confidence) if found.units > 1 else _unbounded(found.bca(confidence))
@@ -137,9 +134,7 @@ def _field(gate: Gate, at: Table) -> Measure:
     chosen = [place for place, count in enumerate(of) if count]
     if name != "f1":
         return intervals.share(hits[chosen], _of(at, chosen), at.seed)
-    ratio = resample({"": lambda weights: {"": _ratio(hits, of, weights)}}, len(hits), clusters=at.clusters, seed=at.seed)[""][
-        ""
-    ]
+    ratio = resampled(_ratio, hits, of, clusters=at.clusters, seed=at.seed)
     return lambda confidence: ratio.bounded(confidence=confidence)
 
 

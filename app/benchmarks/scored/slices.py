@@ -1,6 +1,6 @@
 """The main metric on the parts of a test, by column of the data, and where custom and general differ beyond chance."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from app.benchmarks.arms import ArmResult, part
 from app.benchmarks.measures.slices import parts
-from app.benchmarks.resampling import Floats, Resampled, resample
+from app.benchmarks.resampling import Resampled, resampled, weighted_mean
 from app.benchmarks.scored.scales import Scale
 from app.benchmarks.statistics import holm
 from app.benchmarks.verdict.differences import Difference, MetricName, score_difference
@@ -24,7 +24,7 @@ def scored_slices(
     compared: list[Difference] = []
     for column, value, places in parts(arms[0].slices):
         here = {name: part(arm, places) for name, arm in answering.items()}
-        drawn = _resampled(here, scale, resamples, seed)
+        drawn = {name: _resampled(arm, scale, resamples, seed) for name, arm in here.items()}
         scores = {name: asdict(one.bca() if scale.main.unit else one.bounded()) for name, one in drawn.items()}
         found.append(
             {"column": column, "value": value, "n": len(places), "metric": scale.main.name, "scores": scores, "pair": None}
@@ -37,21 +37,7 @@ def scored_slices(
     return found
 
 
-def _resampled(arms: Mapping[str, ArmResult], scale: Scale, resamples: int, seed: int) -> dict[str, Resampled]:
-    """By arm, over the same draws."""
-    if not arms:
-        return {}
-    clusters: Sequence[Hashable] | None = next(iter(arms.values())).clusters or None
-
-    def weighted(arm: ArmResult) -> Any:
-        x = np.array(arm.scores[scale.main.name], dtype=np.float64)
-        sizes = np.array(arm.sizes) if arm.sizes else np.ones(len(x))
-
-        def measure(weights: Floats) -> Mapping[Hashable, Floats]:
-            return {"": np.asarray(weights @ (x * sizes) / (weights @ sizes))}
-
-        return measure
-
-    n = len(next(iter(arms.values())).cases)
-    drawn = resample({name: weighted(arm) for name, arm in arms.items()}, n, clusters=clusters, resamples=resamples, seed=seed)
-    return {name: one[""] for name, one in drawn.items()}
+def _resampled(arm: ArmResult, scale: Scale, resamples: int, seed: int) -> Resampled:
+    values = np.array(arm.scores[scale.main.name], dtype=np.float64)
+    sizes = np.array(arm.sizes) if arm.sizes else np.ones(len(values))
+    return resampled(weighted_mean, values, sizes, clusters=arm.clusters or None, resamples=resamples, seed=seed)

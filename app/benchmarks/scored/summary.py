@@ -1,7 +1,7 @@
 """The summary of a run whose cases get scores: the names of a run of labels, with scores in place of accuracy."""
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from app.benchmarks.arms import ArmResult, aligned
 from app.benchmarks.measures.fields import field_scores
-from app.benchmarks.resampling import Floats, resample
+from app.benchmarks.resampling import resampled, weighted_mean
 from app.benchmarks.rows import Clusters, Row, common_row
 from app.benchmarks.scored.rival import against_baseline
 from app.benchmarks.scored.scales import Metric, Scale
@@ -102,11 +102,8 @@ def _mean(arm: ArmResult, metric: Metric, clusters: Clusters, resamples: int, se
     x = np.array([values[place] for place in kept], dtype=np.float64)
     sizes = np.array([arm.sizes[place] for place in kept]) if arm.sizes else np.ones(len(kept))
 
-    def weighted(weights: Floats) -> Mapping[Hashable, Floats]:
-        return {"": np.asarray(weights @ (x * sizes) / (weights @ sizes))}
-
     inside = None if clusters is None else [clusters[place] for place in kept]
-    found = resample({"": weighted}, len(kept), clusters=inside, resamples=resamples, seed=seed)[""][""]
+    found = resampled(weighted_mean, x, sizes, clusters=inside, resamples=resamples, seed=seed)
     return asdict(found.bca() if metric.unit else found.bounded())
 
 

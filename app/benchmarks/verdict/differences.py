@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.benchmarks.arms import ArmResult, aligned
 from app.benchmarks.economics import PER
-from app.benchmarks.resampling import Resampled, resample
+from app.benchmarks.resampling import Resampled, resample, weighted_mean
 from app.benchmarks.scorers import Codes, encode, macro_f1_metric
 from app.benchmarks.statistics import (
     Floats,
@@ -137,7 +137,7 @@ def paired_scores(metric: str, first: ArmResult, second: ArmResult, *, share: bo
     own = replace_cases(first, kept)
 
     def weighted(values: Floats, weights: Floats) -> Floats:
-        return np.asarray(weights @ (values * sizes) / (weights @ sizes))
+        return weighted_mean(values, sizes, weights)
 
     of_a, of_b, difference = _bootstrapped(weighted, a, b, own, seed)
     units, shares = _units(own), sizes / sizes.sum()

@@ -50,7 +50,7 @@ class ResultOut(BaseModel):
     )
     label_tokens: dict[str, int] | None = Field(
         description="of each label as the model says it, with the end of the answer: what scoring mean divides by; null when "
-        "generated"
+        "generated, or when only the best label was wanted"
     )
     text: str | None = Field(description="the generated answer; null when labels were scored")
     seed: int | None = Field(description="of the generated answer; null when labels were scored")
@@ -220,13 +220,17 @@ def _scored_out(one: Scored) -> ResultOut:
         digest=one.model.digest,
         index=one.index,
         **vars(decision),
-        label_tokens={label: tokens + 1 for label, tokens in zip(one.question.labels, scores.label_tokens, strict=True)},
+        label_tokens=None if one.only_best else _with_end(one.question.labels, scores.label_tokens),
         text=None,
         seed=None,
         prompt_sha256=one.prompt_sha256,
         usage=scored_usage(scores),
         timing=scored_timing(scores),
     )
+
+
+def _with_end(labels: Sequence[str], tokens: Sequence[int]) -> dict[str, int]:
+    return {label: count + 1 for label, count in zip(labels, tokens, strict=True)}
 
 
 def finished(one: Scored) -> tuple[Scores, Decision]:

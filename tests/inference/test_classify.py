@@ -139,6 +139,7 @@ def test_the_tokens_of_each_label_are_told_by_which_its_likelihood_per_token_fol
     told = per_token(whole["probabilities"], whole["label_mass"], whole["label_tokens"])
     assert told == pytest.approx(mean["probabilities"])
     assert classify(client, model="general", input="it", labels=labels, mode="generate")[0]["label_tokens"] is None
+    assert classify(client, model="general", input="it", labels=labels, probabilities=False)[0]["label_tokens"] is None
 
 
 def test_an_unknown_task_is_not_guessed_at(client: TestClient) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from app.benchmarks.baselines import most_likely
+from app.benchmarks.baselines import Fitted, most_likely
 from app.benchmarks.client import Refused, ServiceClient, Timed
 from app.benchmarks.consistency import REWORDINGS
 from app.benchmarks.runner import BASELINES, Arm, Case, Chunk, How
@@ -218,12 +218,18 @@ def changed(arm: Arm, digest: str | None) -> Conflict:
 class BaselineArm:
     """A classical classifier, fitted here on the training split; the same rows always give the same classifier."""
 
+    note = ""  # nothing is to be said of how it came to be
+
     def __init__(self, arm: Arm, train: Sequence[Case], validation: Sequence[Case], seed: int) -> None:
         self.arm = arm
         self._seed = seed
         self.baseline = BASELINES[arm.model]()
         held_out = ([case.text for case in validation], [case.gold for case in validation])
         self.baseline.fit([case.text for case in train], [case.gold for case in train], validation=held_out)
+
+    @property
+    def fitted(self) -> Fitted:
+        return self.baseline
 
     def answer(self, cases: Sequence[Case], chunk: Chunk) -> list[Row]:
         """One row per case; alone one by one, otherwise all in one call."""

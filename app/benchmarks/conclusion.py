@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.benchmarks import results, runner, store
-from app.benchmarks.asking import BaselineArm
 from app.benchmarks.bench import Bench
 from app.benchmarks.runner import Style
 from app.benchmarks.scored import results as scored
-from app.benchmarks.scored.baselines import ScoredBaseline
 from app.benchmarks.scored.scales import Scale
 from app.benchmarks.scored.summary import scored_summary
 from app.benchmarks.summary import Summary, build_summary
@@ -48,19 +46,8 @@ async def conclude(bench: Bench, known: Known, database: Database) -> Summary:
 def _of_labels(bench: Bench, known: Known, columns: Columns, predictions: Predictions) -> Summary:
     config, arms = bench.config, []
     for name, own in predictions.items():
-        arm = bench.arms[name]
-        fitted = bench.baseline(name) if arm.kind == "baseline" else None
-        arms.append(
-            results.arm_result(
-                arm,
-                own,
-                bench.test,
-                baseline=fitted.baseline if isinstance(fitted, BaselineArm) else None,
-                slices=config.get("slices", ()),
-                how=known.asked[name].how,
-                **_beside(bench, known, columns, name),
-            )
-        )
+        how, beside = known.asked[name].how, _beside(bench, known, columns, name)
+        arms.append(results.arm_result(bench.arms[name], own, bench.test, how=how, **beside))
     _require_answers({one.arm: one.failure for one in arms if one.kind != "baseline"})
     return build_summary(
         bench.task,
@@ -81,19 +68,8 @@ def _of_scores(bench: Bench, scale: Scale, known: Known, columns: Columns, predi
     if not test:
         raise UpstreamFailed(f"No text was read by every model. {' '.join(unread)}")
     gold = [bench.gold[case.id] for case in test]
-    learned = {name: bench.baseline(name) for name in predictions if bench.arms[name].kind == "baseline"}
-    fitted = {name: one for name, one in learned.items() if isinstance(one, ScoredBaseline)}
     arms = [
-        scored.arm_result(
-            scale,
-            bench.arms[name],
-            own,
-            gold,
-            failure=failures[name],
-            baseline=fitted.get(name),
-            slices=config.get("slices", ()),
-            **_beside(bench, known, columns, name) | ({"notes": [fitted[name].note]} if name in fitted else {}),
-        )
+        scored.arm_result(scale, bench.arms[name], own, gold, failure=failures[name], **_beside(bench, known, columns, name))
         for name, own in predictions.items()
     ]
     return scored_summary(
@@ -110,12 +86,15 @@ def _of_scores(bench: Bench, scale: Scale, known: Known, columns: Columns, predi
 
 def _beside(bench: Bench, known: Known, columns: Columns, arm: str) -> dict[str, Any]:
     """What an arm's result takes beside its predictions, of either kind of run."""
+    learned = bench.baseline(arm) if bench.arms[arm].kind == "baseline" else None
     return {
+        "baseline": learned.fitted if learned else None,
         "timed": runner.timed_alone(len(bench.test), bench.config["concurrency"]),
         "per_second": results.per_second(known.throughput[arm]),
         "validated": known.validated.get(arm),
-        "notes": [known.notes[arm]] if arm in known.notes else [],
+        "notes": [note for note in (known.notes.get(arm), learned and learned.note) if note],
         "columns": columns,
+        "slices": bench.config.get("slices", ()),
         "cluster": bench.config.get("cluster"),
     }
 

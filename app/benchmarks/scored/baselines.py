@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from app.benchmarks.asking import Row, row_of, wording
+from app.benchmarks.baselines import Fitted
 from app.benchmarks.definition import Kind
 from app.benchmarks.runner import Arm, Case, Chunk
 from app.benchmarks.scored.cases import Gold, scored
@@ -145,6 +146,10 @@ class ScoredBaseline:
         self.validation_accuracy = worth(self._answering.answer)
         self.parameters = self._answering.parameters
         self.bytes = len(pickle.dumps(self._answering))
+
+    @property
+    def fitted(self) -> Fitted:
+        return self
 
     @property
     def note(self) -> str:

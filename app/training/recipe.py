@@ -65,8 +65,8 @@ class Options(BaseModel):
         ge=0,
         le=0.9,
         exclude_if=lambda share: share == 0,  # recipes of before there was dropout keep their digest
-        description="share of the embeddings and of what each layer adds that is left out at random while the task is learned: "
-        "helps where rows are few and seen often, harms where they are seen once or twice",
+        description="share of the embeddings and of what each layer adds that is left out at random while the task is learned; "
+        "meant for rows that are few and seen often",
     )
     prompt_weight: float | None = Field(
         None,

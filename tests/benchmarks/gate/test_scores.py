@@ -14,6 +14,7 @@ from app.benchmarks.gate.grammar import parse
 from app.benchmarks.gate.runfile import CaseOut, RunFile
 from app.benchmarks.gate.scored_deltas import scored_deltas
 from app.benchmarks.gate.sides import against, side
+from app.benchmarks.scored.scales import SCALES
 from app.benchmarks.statistics import wilson
 from app.cli import app as commands
 from app.errors import InvalidRequest
@@ -31,8 +32,7 @@ GOLDS = {
 
 def run_of(kind: str, arms: Mapping[str, Sequence[str | float | None]], id: str = "run_1") -> RunFile:
     """Answers as texts, or as bits of a text of ten bytes."""
-    config = {"labels": [], "task": {"definition": {"kind": kind}}}
-    made = make_run({name: [None] * N for name in arms}, id=id, **config)  # type: ignore[arg-type]
+    made = make_run({name: [None] * N for name in arms}, id=id, labels=[], task={"definition": {"kind": kind}})
     cases = [
         CaseOut(id=100 + at, text=f"note {at:05d}", gold=gold, slices={"state": "Ohio" if at % 2 else "Iowa"})
         for at, gold in enumerate(GOLDS[kind])
@@ -100,7 +100,7 @@ def test_of_bits_less_passes_and_a_text_that_one_arm_cannot_read_counts_for_none
     this = side(run, "desk")
     (gap,) = check([parse("bits_per_byte <= -0.5")], this, against(this, run, "general")).gates
     assert gap.outcome == "passed"
-    found = scored_deltas(this, against(this, run, "general"), run.scale)  # type: ignore[arg-type]
+    found = scored_deltas(this, against(this, run, "general"), SCALES["perplexity"])
     assert (found.improved, found.regressed, found.n) == (N - 1, 0, N - 1)
 
 
@@ -132,10 +132,10 @@ def test_deltas_tell_the_cases_beyond_the_step_the_largest_loss_first() -> None:
     before: list[str | float | None] = ["a", "the deductible", *["the deductible"] * (N - 2)]
     this = side(run_of("qa", {"desk": now}, "run_2"), "desk")
     other = against(this, run_of("qa", {"desk": before}), None)
-    found = scored_deltas(this, other, this.file.scale, 0.6)  # type: ignore[arg-type]
+    found = scored_deltas(this, other, SCALES["qa"], 0.6)
     assert [(one.case, one.change) for one in found.cases] == [(101, "regressed"), (100, "improved")]
     assert (found.same, found.n) == (N - 2, N)
-    finer = scored_deltas(this, other, this.file.scale, 0.1)  # type: ignore[arg-type]
+    finer = scored_deltas(this, other, SCALES["qa"], 0.1)
     assert [one.case for one in finer.cases] == [101, 102, 100]
     assert (finer.cases[1].score_before, finer.cases[1].now) == (1, "the deductible of it")
     assert one("regressed <= 1", this.file, other.file).outcome == "regressed"

@@ -99,9 +99,7 @@ def train(
     return Outcome(watch.step, watch.tokens, watch.seconds, watch.best, watch.best_step)
 
 
-def _arguments(
-    steps: int, schedule: Schedule, work_dir: Path, seed: int, save_every: int, experts: bool = False
-) -> TrainingArguments:
+def _arguments(steps: int, schedule: Schedule, work_dir: Path, seed: int, save_every: int, experts: bool) -> TrainingArguments:
     arguments = TrainingArguments(
         output_dir=str(work_dir),
         per_device_train_batch_size=1,  # an item of the data set is a whole batch

@@ -240,6 +240,6 @@ def _sendable(error: BaseException) -> BaseException:
     try:
         error.add_note("".join(traceback.format_exception(error)))
         again: BaseException = pickle.loads(pickle.dumps(error))
-    except Exception:
+    except Exception:  # whatever an error's own pickling raises: it must be told all the same
         return RuntimeError(f"{type(error).__name__}: {error}")
     return again

@@ -274,5 +274,5 @@ def test_of_several_gpus_one_process_uses_the_first(tmp_path: Path, monkeypatch:
         return arguments
 
     monkeypatch.setattr(loop, "TrainingArguments", where_four_are_visible)
-    arguments = loop._arguments(4, SCHEDULE, tmp_path, 0, 10)
+    arguments = loop._arguments(4, SCHEDULE, tmp_path, 0, 10, experts=False)
     assert (arguments.n_gpu, arguments.train_batch_size) == (1, 1)

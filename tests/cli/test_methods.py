@@ -70,7 +70,8 @@ def test_options_of_a_file_are_for_every_method_or_for_one_and_the_table_tells_t
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("epoch = 2", "epoch: Extra inputs are not permitted"),
+        ("epoch = 2", "there is no option 'epoch'; did you mean epochs?"),
+        ("[lora]\nx = 1", "there is no option 'x'; there are epochs, batch_tokens"),
         ("[lora]\nrank = 0", "lora: rank: Input should be greater than or equal to 1"),
         ("lora = 3", "lora must be a table of options"),
         ("seed = 1", "use --seeds of the command"),

@@ -1,6 +1,7 @@
 """What each method of a comparison is trained with: options for all of them and for one alone, from a TOML file."""
 
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ def _checked(options: dict[str, Any], method: Method, path: Path) -> dict[str, A
     for name, instead in GIVEN.items():
         if name in options:
             raise SetupError(f"{path}: {name} is not of one method; leave it out and use {instead} of the command.")
+    known = [name for name in Options.model_fields if name not in GIVEN]
+    for name in options.keys() - set(known):
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+        raise SetupError(f"{path}: there is no option {name!r}; {hint}")
     try:
         return Options.model_validate(options).model_dump(exclude_unset=True)
     except ValidationError as error:

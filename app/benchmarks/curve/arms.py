@@ -144,30 +144,33 @@ class ZeroShot:
 
 
 class FewShot:
-    """At most half of the point's labels are examples; how many, and the way of scoring, is chosen on the others."""
+    """At most half of the point's labels are examples; how many, and the way of scoring, is chosen on the others. Where not one
+    fits into the context it is asked as the zero-shot arm is, and has its answers."""
 
     kind: Kind = "few-shot"
 
-    def __init__(self, study: Study, model: ModelVersion, judge: Judge) -> None:
+    def __init__(self, study: Study, model: ModelVersion, judge: Judge, zero_shot: ZeroShot) -> None:
         self.name = f"{model.name} few-shot"
-        self._study, self._model, self._judge = study, model, judge
+        self._study, self._model, self._judge, self._zero_shot = study, model, judge, zero_shot
 
     def identity(self, size: int, seed: int) -> dict[str, Any]:
         examples, choice = self._parts(size, seed)
         asked = {"arm": self.kind, "model": self._model.digest, **self._study.wording}
-        return asked | {"examples": rows_digest(examples), "choice": rows_digest(choice)}
+        return asked | {"examples": rows_digest(examples), "choice": rows_digest(choice), "without": ZeroShot.kind}
 
     async def answer(self, size: int, seed: int, work: Path, tell: Tell) -> tuple[Labels, dict[str, Any]]:
         examples, choice = self._parts(size, seed)
         fitting = await self._fitting(examples, [case.text for case in (*choice, *self._study.test)])
+        if not fitting:
+            labels, facts = await self._zero_shot.answer(size, seed, work, tell)
+            return labels, {"shots": 0, **facts}
         reached: dict[tuple[int, Scoring], float] = {}
         for shots in sorted({shots for shots in (*SHOTS, fitting) if 0 < shots <= fitting}):
             question = self._study.question(examples[:shots])
             ways = await self._judge.in_every_way(self._model, question, [case.text for case in choice], tell)
             gold = [case.gold for case in choice]
             reached |= {(shots, scoring): accuracy(gold, labels) for scoring, labels in ways.items()}
-        # Where not one example fits it is asked without.
-        shots, scoring = max(reached, key=lambda way: reached[way]) if reached else (0, SCORINGS[0])
+        shots, scoring = max(reached, key=lambda way: reached[way])
         question = self._study.question(examples[:shots])
         texts = [case.text for case in self._study.test]
         labels = await self._judge.label(self._model, question, texts, scoring, tell)

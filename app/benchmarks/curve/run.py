@@ -64,11 +64,12 @@ class Curve:
         self._stop = Event()
         self._engines = Engines(settings)
         self._judge = Judge(self._engines, self._stop)
+        zero_shot = ZeroShot(study, general, self._judge, self._cache)
         self.arms: list[Arm] = [
             Classical(study, "majority"),
             Classical(study, "classical"),
-            ZeroShot(study, general, self._judge, self._cache),
-            FewShot(study, general, self._judge),
+            zero_shot,
+            FewShot(study, general, self._judge, zero_shot),
             Custom(study, method, base, settings, self._stop, minutes=minutes, options=self.options),
         ]
         # Seed by seed within an arm: a run that is ended early has whole curves of the first seeds.

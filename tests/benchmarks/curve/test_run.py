@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from app.benchmarks.curve import run as run_module
 from app.benchmarks.curve.arms import Point, decode
 from app.benchmarks.curve.cache import Record
 from app.benchmarks.curve.data import read_study
+from app.benchmarks.curve.judge import Judge
 from app.benchmarks.curve.run import Curve, Doing
 from app.benchmarks.curve.study import Study
 from app.benchmarks.curve.summary import build_summary
@@ -167,6 +169,22 @@ def test_few_rows_are_looked_at_more_often_and_many_less(make_curve: Make) -> No
     custom._options = {}
     epochs = [custom._recipe(size, 0).epochs for size in (50, 1000, 2000, 50_000)]
     assert epochs == [15, 15, 10, 4]
+
+
+def test_where_no_example_fits_few_shot_is_zero_shot_and_the_test_is_not_asked_again(
+    make_curve: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The instruction leaves room in the context for the text alone."""
+    curve = make_curve(replace(study(sizes="10", seeds=1), instruction="What happened? " * 18))
+    zero_shot, few_shot = curve.arms[2:4]
+
+    async def answers() -> None:
+        labels, facts = await zero_shot.answer(10, 0, tmp_path, lambda *_: None)
+        assert None not in labels
+        monkeypatch.delattr(Judge, "label")
+        assert await few_shot.answer(10, 0, tmp_path, lambda *_: None) == (labels, {"shots": 0, **facts})
+
+    asyncio.run(answers())
 
 
 def test_what_is_measured_is_what_the_service_answers(make_curve: Make, settings: Settings) -> None:

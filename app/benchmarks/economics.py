@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.benchmarks.arms import ArmResult
+from app.benchmarks.called import Called, opening
 from app.benchmarks.statistics import Floats, Interval, bootstrap_draws, mean, percentile_interval
 
 PER = 1000  # money is told per so many cases
@@ -193,7 +194,7 @@ def economics(
     broken = None
     if saving is not None and not isinstance(once, str):
         running = {line.arm: line.per_1000 for line in lines if line.per_1000 is not None}
-        broken = break_even(*once, running[custom.arm], running[general.arm], currency)
+        broken = break_even(*once, running[custom.arm], running[general.arm], currency, Called.of(custom, general))
     return Economics(currency, lines, saving, broken, tuple(missing))
 
 
@@ -219,7 +220,7 @@ def training_cost(training: Training | None, made: Made, currency: str) -> tuple
     )
 
 
-def break_even(once: float, once_basis: str, custom: Interval, general: Interval, currency: str) -> BreakEven:
+def break_even(once: float, once_basis: str, custom: Interval, general: Interval, currency: str, called: Called) -> BreakEven:
     """custom, general: money per 1,000 cases. Prices move by a quarter both ways, measurements to their intervals' ends."""
     down, up = 1 - BAND, 1 + BAND
     cases = _cases(once, custom.estimate, general.estimate)
@@ -227,21 +228,21 @@ def break_even(once: float, once_basis: str, custom: Interval, general: Interval
     high = _cases(once * up, custom.high * up, general.low * down)
     moves = [
         *(
-            Moved(f"price of the {name} {100 * (by - 1):+.0f} %", _cases(*amounts))
+            Moved(f"price of {name} {100 * (by - 1):+.0f} %", _cases(*amounts))
             for by in (down, up)
             for name, amounts in (
-                ("general model", (once, custom.estimate, general.estimate * by)),
-                ("custom model", (once, custom.estimate * by, general.estimate)),
-                ("training", (once * by, custom.estimate, general.estimate)),
+                (called.general, (once, custom.estimate, general.estimate * by)),
+                (called.custom, (once, custom.estimate * by, general.estimate)),
+                ("the training", (once * by, custom.estimate, general.estimate)),
             )
         ),
-        Moved("custom model measured at its best", _cases(once, custom.low, general.estimate)),
-        Moved("custom model measured at its worst", _cases(once, custom.high, general.estimate)),
-        Moved("general model measured at its dearest", _cases(once, custom.estimate, general.high)),
-        Moved("general model measured at its cheapest", _cases(once, custom.estimate, general.low)),
+        Moved(f"{called.custom} measured at its best", _cases(once, custom.low, general.estimate)),
+        Moved(f"{called.custom} measured at its worst", _cases(once, custom.high, general.estimate)),
+        Moved(f"{called.general} measured at its dearest", _cases(once, custom.estimate, general.high)),
+        Moved(f"{called.general} measured at its cheapest", _cases(once, custom.estimate, general.low)),
     ]
     return BreakEven(
-        once, once_basis, cases, low, high, tuple(moves), _sentence(once, cases, low, high, custom, general, currency)
+        once, once_basis, cases, low, high, tuple(moves), _sentence(once, cases, low, high, custom, general, currency, called)
     )
 
 
@@ -255,15 +256,22 @@ def _cases(once: float, custom: float, general: float) -> int | None:
 
 
 def _sentence(
-    once: float, cases: int | None, low: int | None, high: int | None, custom: Interval, general: Interval, currency: str
+    once: float,
+    cases: int | None,
+    low: int | None,
+    high: int | None,
+    custom: Interval,
+    general: Interval,
+    currency: str,
+    called: Called,
 ) -> str:
     band = f"With prices 25 % off either way and measurements at the ends of their intervals: {_between(low, high)}."
     if cases is None:
         return (
-            f"The custom model never pays for itself: running it costs {custom.estimate:,.4g} {currency} per 1,000 cases, the "
-            f"general one {general.estimate:,.4g}. {band}"
+            f"{opening(called.custom)} never pays for itself: running it costs {custom.estimate:,.4g} {currency} per 1,000 "
+            f"cases, {called.general} {general.estimate:,.4g}. {band}"
         )
-    return f"The custom model has paid for its {once:,.4g} {currency} after {_count(cases)}. {band}"
+    return f"{opening(called.custom)} has paid for its {once:,.4g} {currency} after {_count(cases)}. {band}"
 
 
 def _between(low: int | None, high: int | None) -> str:

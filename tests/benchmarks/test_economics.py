@@ -7,10 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 from app.benchmarks.arms import ArmResult
+from app.benchmarks.called import Called
 from app.benchmarks.economics import Made, Price, Spending, Training, break_even, economics, spending, training_cost
 from app.benchmarks.statistics import Interval
 
 API = Price(input_per_million=3, output_per_million=15)
+MODELS = Called("the custom model", "the general model")
 
 
 def _arm(name: str = "x", n: int = 200, **more: Any) -> ArmResult:
@@ -63,7 +65,7 @@ def test_a_price_is_by_tokens_or_by_the_hour(price: dict[str, float]) -> None:
 
 def test_training_pays_for_itself_after_the_cases_that_save_it() -> None:
     """100 once, 1 against 3 per 1,000 cases: 2 saved per 1,000, so 50,000 cases."""
-    found = break_even(100, "as given", _exact(1), _exact(3), "EUR")
+    found = break_even(100, "as given", _exact(1), _exact(3), "EUR", MODELS)
     assert found.cases == 50_000
     # Best: 75 once, .75 against 3.75. Worst: 125 once, 1.25 against 2.25.
     assert (found.low, found.high) == (25_000, 125_000)
@@ -76,29 +78,37 @@ def test_training_pays_for_itself_after_the_cases_that_save_it() -> None:
 
 
 def test_never_is_said_where_running_it_costs_more() -> None:
-    found = break_even(100, "as given", _exact(5), _exact(3), "EUR")
+    found = break_even(100, "as given", _exact(5), _exact(3), "EUR", MODELS)
     assert (found.cases, found.high) == (None, None)
     assert found.sentence.startswith("The custom model never pays for itself")
-    hopeless = break_even(100, "as given", _exact(9), _exact(3), "EUR")
+    hopeless = break_even(100, "as given", _exact(9), _exact(3), "EUR", MODELS)
     assert (hopeless.cases, hopeless.low, hopeless.high) == (None, None, None)
     assert hopeless.sentence.endswith("still never.")
-    close = break_even(100, "as given", _exact(2.5), _exact(3), "EUR")
+    close = break_even(100, "as given", _exact(2.5), _exact(3), "EUR", MODELS)
     assert close.cases == 200_000
     assert close.high is None
     assert "never at worst" in close.sentence
-    assert break_even(100, "as given", _exact(3), _exact(3), "EUR").cases is None  # nothing saved, nothing paid back
+    assert break_even(100, "as given", _exact(3), _exact(3), "EUR", MODELS).cases is None  # nothing saved, nothing paid back
+
+
+def test_the_sides_are_called_what_they_are() -> None:
+    baseline = break_even(100, "as given", _exact(1), _exact(3), "EUR", Called("the classical baseline", "the general model"))
+    assert baseline.sentence.startswith("The classical baseline has paid for its 100 EUR")
+    assert baseline.sensitivity[1].what == "price of the classical baseline -25 %"
+    names = break_even(100, "as given", _exact(5), _exact(3), "EUR", Called("claims@2", "claims@1"))
+    assert names.sentence.startswith("claims@2 never pays for itself: running it costs 5 EUR per 1,000 cases, claims@1 3.")
 
 
 def test_measurements_move_the_break_even_too() -> None:
-    found = break_even(100, "as given", Interval(1, 0.9, 1.1, 50), Interval(3, 2.8, 3.2, 50), "EUR")
+    found = break_even(100, "as given", Interval(1, 0.9, 1.1, 50), Interval(3, 2.8, 3.2, 50), "EUR", MODELS)
     moved = {one.what: one.cases for one in found.sensitivity}
-    assert moved["custom model measured at its worst"] == math.ceil(100 / 1.9 * 1000)
-    assert moved["general model measured at its cheapest"] == math.ceil(100 / 1.8 * 1000)
+    assert moved["the custom model measured at its worst"] == math.ceil(100 / 1.9 * 1000)
+    assert moved["the general model measured at its cheapest"] == math.ceil(100 / 1.8 * 1000)
     assert found.high == math.ceil(125 / (2.8 * 0.75 - 1.1 * 1.25) * 1000)  # all of it at once
 
 
 def test_a_training_that_cost_nothing_pays_from_the_first_case() -> None:
-    found = break_even(0, "as given", _exact(1), _exact(3), "EUR")
+    found = break_even(0, "as given", _exact(1), _exact(3), "EUR", MODELS)
     assert found.cases == 0
     assert "after the first case" in found.sentence
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from app.benchmarks.arms import ArmResult, aligned
+from app.benchmarks.called import Called, with_name
 from app.benchmarks.scored.rival import Rival, against_baseline
 from app.benchmarks.scored.scales import Scale
 from app.benchmarks.statistics import Interval, holm
@@ -99,7 +100,7 @@ def decide_scored(arms: Sequence[ArmResult], scale: Scale, question: Question | 
         sentence="",
         baseline=against_baseline(custom, classical, scale, seed=seed) if classical and classical.arm != custom.arm else None,
     )
-    return replace(verdict, sentence=_sentence(verdict, scale, len(custom.cases), words.Called.of(custom, general)))
+    return replace(verdict, sentence=_sentence(verdict, scale, len(custom.cases), Called.of(custom, general)))
 
 
 def _metrics(question: Question, scale: Scale) -> tuple[MetricName, ...]:
@@ -137,7 +138,7 @@ def _ahead(custom: ArmResult, general: ArmResult, scale: Scale) -> tuple[int, in
 # ---- In words
 
 
-def _sentence(verdict: ScoredVerdict, scale: Scale, n: int, called: words.Called) -> str:
+def _sentence(verdict: ScoredVerdict, scale: Scale, n: int, called: Called) -> str:
     parts = [
         f"On {n:,} test cases {'; '.join(_seen(one, verdict, scale, called) for one in verdict.metrics)}.",
         words.advice(verdict.decision, verdict.reason, called),
@@ -164,9 +165,9 @@ def _classical(rival: Rival, scale: Scale, model: str) -> str:
     return f"The baseline without a language model ({rival.second}) reached {reached}: {outcome}."
 
 
-def _seen(one: Difference, verdict: ScoredVerdict, scale: Scale, called: words.Called) -> str:
+def _seen(one: Difference, verdict: ScoredVerdict, scale: Scale, called: Called) -> str:
     title = scale.metric(one.metric).title
-    first, second = words.with_name(called.custom, verdict.custom), words.with_name(called.general, verdict.general)
+    first, second = with_name(called.custom, verdict.custom), with_name(called.general, verdict.general)
     if scale.metric(one.metric).unit:
         return (
             f"{first} took {one.first.estimate:.3f} {title} and {second} {one.second.estimate:.3f}, a difference of "

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Literal
 
 from app.benchmarks.arms import ArmResult, aligned
+from app.benchmarks.called import Called
 from app.benchmarks.economics import Economics, Made, Price, Spending, economics, spending
 from app.benchmarks.statistics import holm
 from app.benchmarks.verdict import words
@@ -43,7 +44,7 @@ def decide(
     _check(question)
     # 1. The two arms, on the same cases in the same order.
     custom, general = two_arms(arms, question)
-    general, called = aligned(general, custom), words.Called.of(custom, general)
+    general, called = aligned(general, custom), Called.of(custom, general)
     table = cost_table(question.costs, labels) if question.costs else None
     setting = Setting(question, labels, table, _spent(arms, custom, general, question, seed), seed)
 
@@ -166,7 +167,7 @@ def _spent(
     }
 
 
-def _with_floors(outcome: Outcome, called: words.Called, custom: Sequence[Floor], general: Sequence[Floor]) -> Outcome:
+def _with_floors(outcome: Outcome, called: Called, custom: Sequence[Floor], general: Sequence[Floor]) -> Outcome:
     """Recall floors come first: who misses one cannot win, and nobody wins before meeting all of them."""
     if not custom:
         return outcome

@@ -1,9 +1,9 @@
 """The verdict in words: a sentence for who decides, and the numbers in it with their intervals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from app.benchmarks.arms import ArmResult, Kind
+from app.benchmarks.arms import ArmResult
+from app.benchmarks.called import BASELINE, Called, opening, with_name
 from app.benchmarks.statistics import Interval
 from app.benchmarks.verdict.cascade import Cascade
 from app.benchmarks.verdict.differences import Difference
@@ -13,28 +13,6 @@ from app.benchmarks.verdict.rule import ALPHA
 from app.benchmarks.verdict.verdict import Verdict
 
 _FEW_CLUSTERS = 30
-
-
-@dataclass(frozen=True)
-class Called:
-    """What the two sides of a verdict are called: by what they are, or by their names where both are the same."""
-
-    custom: str
-    general: str
-
-    @classmethod
-    def of(cls, custom: ArmResult, general: ArmResult) -> "Called":
-        if custom.kind == general.kind:
-            return cls(custom.arm, general.arm)
-        return cls(_KINDS[custom.kind], _KINDS[general.kind])
-
-
-_KINDS: dict[Kind, str] = {"custom": "the custom model", "general": "the general model", "baseline": "the classical baseline"}
-
-
-def with_name(called: str, arm: str) -> str:
-    """the custom model (claims)"""
-    return called if called == arm else f"{called} ({arm})"
 
 
 def sentence(verdict: Verdict, called: Called) -> str:
@@ -49,7 +27,7 @@ def sentence(verdict: Verdict, called: Called) -> str:
         if verdict.cases_still_needed
         else "",
         _where(verdict.wins_general, called.general),
-        _classical(verdict.baseline, verdict.custom if called.custom == _KINDS["baseline"] else called.custom),
+        _classical(verdict.baseline, verdict.custom if called.custom == BASELINE else called.custom),
     ]
     return " ".join(part for part in parts if part)
 
@@ -140,9 +118,7 @@ def _where(wins: Sequence[Slice], general: str) -> str:
     rest = f" and {len(wins) - 3} more" if len(wins) > 3 else ""
     beyond = [one.label for one in wins if one.p_value < ALPHA]
     chance = f"beyond chance for {', '.join(beyond)}" if beyond else "none of it beyond chance"
-    # A name keeps its letters.
-    opening = general.capitalize() if general.startswith("the ") else general
-    return f"{opening} did better on {listed}{rest}; {chance}."
+    return f"{opening(general)} did better on {listed}{rest}; {chance}."
 
 
 def _classical(pair: Pair | None, custom: str) -> str:

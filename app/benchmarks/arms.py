@@ -37,6 +37,7 @@ class ArmResult:
     version: int | None = None
     digest: str | None = None
     validation_accuracy: float | None = None  # needed when several arms share a kind: the best is chosen by it
+    refitted: bool = False  # its weights have learned the validation rows: it has no accuracy there, and no part in choices
     latencies_ms: Sequence[float | None] = ()  # one per case, None where it was not timed; or empty
     reruns: Mapping[int, Sequence[Label]] = field(default_factory=dict)  # case -> answers of fresh sampled calls, same N each
     rewordings: Mapping[str, Mapping[int, Label]] = field(default_factory=dict)  # name of the rewording -> case -> answer

@@ -68,6 +68,7 @@ def arm_result(
         version=arm.version,
         digest=arm.digest,
         validation_accuracy=baseline.validation_accuracy if baseline else validated,
+        refitted=arm.refitted,
         latencies_ms=[one.latency_ms if row < timed else None for row, one in enumerate(answers)],
         reruns=reruns,
         rewordings=rewordings,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response, status
@@ -248,8 +249,10 @@ async def _asked(
     """What a run is about: the task, the version of its data, and an arm for each way that a model is asked."""
     async with transaction(database) as session:
         known = await tasks.find(session, name)
-    models = _models(body, catalog, engines, known.task)
+    models = _models(body, catalog, engines, known.task)  # refuses names before a built-in's data is written
     dataset = await tasks.dataset_of(database, known.task)
+    learned = {version.id for version in catalog.versions() if dataset.id in version.card.made.refitted_on}
+    models = [replace(arm, refitted=arm.model in learned) for arm in models]
     runner.check_splits(dataset.sizes, dataset.name)
     return known, dataset, models
 

@@ -111,6 +111,8 @@ def arm_row(answers: Answers, found: Mapping[Hashable, Resampled], clusters: Clu
 
 def common_row(arm: ArmResult, clusters: Clusters, reasons: dict[str, str]) -> Row:
     """What is told of an arm whatever it is asked for; `reasons` gets why a number is null."""
+    if arm.refitted:
+        reasons["validation_accuracy"] = "The model has learned the validation rows (refit), so it was not asked about them."
     return {
         "arm": arm.arm,
         "kind": arm.kind,

@@ -53,6 +53,7 @@ class Arm:
     bytes: int | None = None
     scores: bool = True
     grammar: bool = False  # whether its engine can hold an answer to a JSON schema
+    refitted: bool = False  # whether it has learned the validation rows of the run's dataset: nothing is chosen on them for it
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,9 @@ def styles_to_try(arm: Arm, fitting: int = 0) -> list[Style]:
 
 
 def to_choose(arms: Sequence[Arm]) -> list[str]:
-    """Names of the arms that answer validation: on it ways to ask, models of one kind and a cascade's threshold are chosen."""
-    return [arm.name for arm in arms if arm.kind != "baseline"]
+    """Names of the arms that answer validation: on it ways to ask, models of one kind and a cascade's threshold are chosen;
+    not those that have learned it."""
+    return [arm.name for arm in arms if arm.kind != "baseline" and not arm.refitted]
 
 
 def plan_validation(arm: Arm, cases: Sequence[int], styles: Sequence[Style], concurrency: int, texts: int = 1) -> list[Chunk]:

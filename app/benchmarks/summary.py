@@ -13,6 +13,7 @@ from app.benchmarks.measures.slices import SliceScore, slice_scores
 from app.benchmarks.resampling import resample
 from app.benchmarks.rows import Answers, arm_row
 from app.benchmarks.verdict import Question, Verdict, decide
+from app.benchmarks.verdict.pairs import no_choice
 from app.errors import InvalidRequest
 
 Summary = Mapping[str, Any]
@@ -32,7 +33,8 @@ def build_summary(
     """Rows per arm, the verdict and the footnotes, as plain JSON.
 
     labels: all labels of the task. latency_note: one sentence on how latency and throughput were measured. `verdict` is None
-    when the run has no general or no custom arm. Raises InvalidRequest when the arms did not answer the same cases.
+    when the run has no general or no custom arm, or several of a kind and nothing to choose by. Raises InvalidRequest when the
+    arms did not answer the same cases.
     """
     if not arms:
         raise InvalidRequest("There is nothing to report: the run has no arm.")
@@ -51,7 +53,8 @@ def build_summary(
     answering = [arm for arm in arms if arm.failure is None]
     kinds = {arm.kind for arm in answering}
     asked = Question(margin_points=margin_points)
-    verdict = decide(answering, labels, asked, seed=seed) if {"general", "custom"} <= kinds else None
+    blocked = no_choice(answering, "custom") or no_choice(answering, "general")
+    verdict = decide(answering, labels, asked, seed=seed) if {"general", "custom"} <= kinds and not blocked else None
     summary: dict[str, Any] = {
         "task": task,
         "cases": len(arms[0].cases),
@@ -66,7 +69,10 @@ def build_summary(
         "resamples": resamples,
         "seed": seed,
     }
-    return {**summary, "footnotes": [*_footnotes(summary, latency_note), *notes]}
+    return {
+        **summary,
+        "footnotes": [*_footnotes(summary, latency_note), *([f"No verdict. {blocked}"] if blocked else []), *notes],
+    }
 
 
 # ---- Numbers

@@ -94,6 +94,11 @@ class Made(_Part):
     energy_assumed: str = Field("", description="watts and price that the estimate rests on")
     tokens: int | None = Field(None, description="tokens trained on, repeats counted")
     validation: dict[str, float] = Field(default_factory=dict, description="metric on the validation split -> value")
+    refitted_on: tuple[str, ...] = Field(
+        (),
+        description="datasets whose validation rows the weights learned too, unlike those that `validation` is of: nothing may "
+        "be chosen for this model on these rows",
+    )
 
 
 class Price(_Part):

@@ -37,6 +37,10 @@ def methods(
             help="TOML file of training options (epochs, dropout, ..): at its top for every method, in a table [lora] for one.",
         ),
     ] = None,
+    refit: Annotated[
+        bool,
+        typer.Option(help="Train the best on validation anew on validation rows too, as the baseline is, and compare that."),
+    ] = True,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many test cases (a stratified sample); by default all.")
     ] = None,
@@ -46,8 +50,9 @@ def methods(
 ) -> None:
     """Train by each method on all labels, and set them beside the general model and the classical baselines on the same test.
 
-    Needs no running service. The dataset's own split is kept. What is measured is kept: the same command goes on where Ctrl-C
-    or a crash ended it. Models made on the way are thrown away; versus train makes one to keep.
+    The method that does best on validation is trained once more on validation rows too, as the baseline is, and compared with
+    the others. Needs no running service. The dataset's own split is kept. What is measured is kept: the same command goes on
+    where Ctrl-C or a crash ended it. Models made on the way are thrown away; versus train makes one to keep.
 
     Examples:
 
@@ -57,7 +62,7 @@ def methods(
 
       versus methods claims --options claims.toml
     """
-    from app.benchmarks.curve.methods import build_summary
+    from app.benchmarks.curve.methods import Refit, build_summary, refit_of_best
     from app.benchmarks.curve.methods_report import to_table, write
     from app.benchmarks.curve.written import prepare
     from app.cli.curve_bar import measure
@@ -70,11 +75,13 @@ def methods(
     try:
         curves = _curves(settings, dataset, only, task, base, general or base, seeds, minutes, epochs, options, limit)
         if dry_run:
-            _show_plan(curves, as_json)
+            _show_plan(curves, refit, as_json)
             return
         folder = out or settings.data_dir / "methods" / curves[0].study.dataset
         prepare(folder)
-        summary = build_summary(curves, [measure(curve) for curve in curves])
+        known = [measure(curve) for curve in curves]
+        again = refit_of_best(curves, known) if refit else None
+        summary = build_summary(curves, known, Refit(again, measure(again)) if again else None)
         paths = write(summary, folder)
     except TrainingStopped as error:
         typer.echo(f"Stopped: {error.message}. What was measured so far is kept.", err=True)
@@ -138,17 +145,26 @@ def _curves(
     ]
 
 
-def _show_plan(curves: list["Curve"], as_json: bool) -> None:
+def _show_plan(curves: list["Curve"], refit: bool, as_json: bool) -> None:
+    from app.benchmarks.curve.methods import refit_of_best
     from app.cli.curve_bar import duration
 
     study = curves[0].study
     part = study.subset(study.sizes[-1], 0)
     arms: dict[str, int] = {}
-    for curve in curves:
-        known = curve.known()
+    known = [curve.known() for curve in curves]
+    for curve, found in zip(curves, known, strict=True):
         for arm in curve.arms:
-            arms[arm.name] = sum(point.kind == arm.kind for point in known)
-    trainings = sum(study.seeds - arms[f"custom ({curve.method})"] for curve in curves)
+            arms[arm.name] = sum(point.kind == arm.kind for point in found)
+    trainings = sum(study.seeds - arms[curve.arms[-1].name] for curve in curves)
+    minutes = trainings * (curves[0].minutes or 0.0)
+    if refit and part.held_out:
+        # Which one it is of is known once all are measured.
+        again = None if trainings else refit_of_best(curves, known)
+        name = again.arms[-1].name if again else "custom (the best on validation, refit)"
+        arms[name] = sum(point.kind == "custom" for point in again.known()) if again else 0
+        trainings += study.seeds - arms[name]
+        minutes += (study.seeds - arms[name]) * (curves[0].minutes or 0.0) * len(part.cases) / len(part.train)
     plan = {
         "dataset": study.dataset,
         "classes": len(study.labels),
@@ -160,7 +176,7 @@ def _show_plan(curves: list["Curve"], as_json: bool) -> None:
         "general": curves[0].general.id,
         "arms": [{"arm": name, "points": study.seeds, "measured": measured} for name, measured in arms.items()],
         "trainings_left": trainings,
-        "training_minutes_left_at_most": trainings * (curves[0].minutes or 0.0),
+        "training_minutes_left_at_most": round(minutes, 1),
         "notes": list(study.notes),
     }
     if as_json:
@@ -180,5 +196,5 @@ def _show_plan(curves: list["Curve"], as_json: bool) -> None:
     Console().print(table)
     for note in study.notes:
         typer.echo(f"- {note}")
-    left = duration(60 * trainings * (curves[0].minutes or 0.0))
+    left = duration(60 * minutes)
     typer.echo(f"Trainings left: {trainings:,}, at most {left} of training, then the test is asked.")

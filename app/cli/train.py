@@ -34,6 +34,12 @@ def train(
     ] = "auto",
     base: Annotated[str, typer.Option(help="The model that it is made from.")] = "general",
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Wall clock that the training fits into.")] = None,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit", help="Once validation has chosen the weights, train anew on training and validation rows together."
+        ),
+    ] = False,
     url: Annotated[str, typer.Option(help="The service; empty means VERSUS_API_URL or http://host:port of the settings.")] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Start nothing: tell rows, tokens, padding, steps, memory, disk, minutes.")
@@ -49,7 +55,7 @@ def train(
 
       versus train --name tickets --dataset tickets --method lora
 
-      versus train --name summaries --dataset visits --minutes 10
+      versus train --name summaries --dataset visits --minutes 10 --refit
 
       versus train --recipe claims.toml --json
 
@@ -78,6 +84,7 @@ def train(
         else:
             raise SetupError("Name the variant and its data with --name and --dataset, or give a --recipe.")
         body |= {"gpu": gpu}
+        body["options"] |= {"refit": True} if refit else {}
         done = asyncio.run(run())
     except VersusError as error:
         fail(error)
@@ -106,7 +113,10 @@ def estimate_text(estimate: "Mapping[str, Any]") -> str:
         for task in estimate["tasks"]
     ]
     read = f", after {estimate['language_tokens']:,} tokens of reading" if estimate["language_tokens"] else ""
-    lines.append(f"tokens: {estimate['tokens']:,} in {estimate['steps']:,} steps, {estimate['padding']:.1%} padding{read}")
+    again = f", of which the refit takes at most {estimate['refit_tokens']:,}" if estimate["refit_tokens"] else ""
+    lines.append(
+        f"tokens: {estimate['tokens']:,} in {estimate['steps']:,} steps, {estimate['padding']:.1%} padding{again}{read}"
+    )
     minutes = estimate["minutes"]
     lines.append("time: not known before a training of this kind" if minutes is None else f"time: about {minutes:.1f} minutes")
     for what in ("memory", "disk"):

@@ -1,6 +1,7 @@
 """A training as far as it can be told without its first step: rows, tokens, padding, steps, memory, disk, time."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
@@ -61,6 +62,8 @@ def dry_run(
     context = recipe.context if recipe.method == "scratch" else base.card.context
     tasks = encode_tasks(tokenizer, recipe, rows_by_task, context)
     plan = plan_of(recipe, tasks, tokenizer.pad_token_id or 0)
+    refit = plan_of(recipe, [_with_validation(task) for task in tasks], tokenizer.pad_token_id or 0) if recipe.refit else None
+    again = refit.tokens if refit else 0
     needed = need_of(recipe, base, tasks, texts, processes)
     read = 0
     if recipe.method in READING:
@@ -88,17 +91,23 @@ def dry_run(
             for task in tasks
         ],
         context=context,
-        tokens=plan.tokens,
+        tokens=plan.tokens + again,
+        refit_tokens=again,
         language_tokens=read,
         padding=round(plan.padding, 4),
-        steps=steps_of(len(plan), processes) + steps_of(ceil(read / recipe.batch_tokens), processes),
-        minutes=_minutes(recipe, plan.tokens + read, base, earlier),
+        steps=sum(steps_of(batches, processes) for batches in (len(plan), len(refit or ()), ceil(read / recipe.batch_tokens))),
+        minutes=_minutes(recipe, plan.tokens + again + read, base, earlier),
         memory_bytes=needed.memory,
         memory_free_bytes=memory,
         disk_bytes=needed.disk,
         disk_free_bytes=free_disk(data_dir),
         refused=refused,
     )
+
+
+def _with_validation(task: EncodedTask) -> EncodedTask:
+    """As a refit learns it, but for the weights of its labels, which change no plan."""
+    return replace(task, train=[*task.train, *task.validation])
 
 
 def _minutes(recipe: Recipe, tokens: int, base: ModelVersion, earlier: Sequence[ModelVersion]) -> float | None:

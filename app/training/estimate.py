@@ -102,7 +102,8 @@ def need(
     trained = {method: _trained(shape, recipe) if method == "lora" else shape.parameters for method in methods}
     # Gradients and optimizer in memory are as many as weights and optimizer in a checkpoint.
     learning = {method: FLOAT * (count + _optimizer(shape, count, method)) for method, count in trained.items()}
-    waiting = row_tokens * TOKEN_BYTES + (int(row_tokens * recipe.language_epochs) * PACKED_BYTES if reads else 0)
+    copies = 1 + recipe.refit  # whose rows are read into tokens beside those of the first training
+    waiting = row_tokens * copies * TOKEN_BYTES + (int(row_tokens * recipe.language_epochs) * PACKED_BYTES if reads else 0)
     several = processes > 1
     handed = (weights + waiting) * several  # to the processes, as a file; the one that started them keeps its own
     summing = FLOAT * max(trained.values()) * several  # gradients once more, on their way between the processes

@@ -48,7 +48,7 @@ benchmark on their own cases. A decision about a person or money should not rest
 ## Measured on validation
 {_measured(card)}
 
-The weights were chosen on these cases, so the numbers flatter; a benchmark on test cases tells what to expect.
+The weights were chosen on these cases, so the numbers flatter; a benchmark on test cases tells what to expect.{_refit(card)}
 
 ## Limits
 {chr(10).join(_limits(card))}
@@ -111,6 +111,17 @@ def _measured(card: Card) -> str:
     return "\n\n".join(parts)
 
 
+def _refit(card: Card) -> str:
+    found = card.made.validation
+    if "refit_rows" not in found:
+        return ""
+    return (
+        f"\nThey are of the weights of that training. Those here were then trained anew, {found['best_epoch']:.2f} epochs "
+        f"long, on {found['refit_rows']:,.0f} rows, the validation rows among them (`refit`): these can no longer judge this "
+        "model, nor may anything be chosen for it on them."
+    )
+
+
 def _limits(card: Card) -> list[str]:
     asked = card.method == "instruct"
     lines = []
@@ -127,6 +138,8 @@ def _limits(card: Card) -> list[str]:
 
 def _bits(card: Card, task: str) -> str:
     found = card.made.validation
+    if f"{task}_bits_per_byte" not in found:
+        return f"| {task} | not measured | |"
     low, high = (found.get(f"{task}_bits_per_byte_{end}") for end in ("low", "high"))
     interval = "no interval from one case" if low is None or high is None else f"{low:.2f}-{high:.2f}"
     return f"| {task} | {found[f'{task}_bits_per_byte']:.3f} [{interval}] | {int(found[f'{task}_cases']):,} |"
@@ -134,6 +147,8 @@ def _bits(card: Card, task: str) -> str:
 
 def _row(card: Card, task: str) -> str:
     found = card.made.validation
+    if f"{task}_accuracy" not in found:  # by another training, of which this is the refit
+        return f"| {task} | not measured | | |"
     accuracy, cases = found[f"{task}_accuracy"], int(found[f"{task}_cases"])
     interval = binomtest(round(accuracy * cases), cases).proportion_ci(method="wilson")
     return f"| {task} | {accuracy:.3f} [{interval.low:.2f}-{interval.high:.2f}] | {found[f'{task}_macro_f1']:.3f} | {cases:,} |"

@@ -46,7 +46,7 @@ class Options(TypedDict, total=False):
     seed: int
     dropout: float
     save_every: int
-    validate: Validate
+    validate: Validate | None
     validate_every: int
     patience: int
 

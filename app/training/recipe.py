@@ -12,6 +12,7 @@ from app.errors import SetupError
 
 CODE = 4  # raise it when the same recipe would come to other weights
 
+Contestant = Literal["lora", "full"]  # how weights are moved, whatever they begin with; auto lets the two race
 Method = Literal["auto", "lora", "full", "instruct", "vocabulary", "scratch"]
 READING: tuple[Method, ...] = ("scratch", "vocabulary")  # methods that read texts before they learn the task
 TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$")]
@@ -92,6 +93,12 @@ class Options(BaseModel):
         5, ge=1, le=1000, description="how often validation is scored, spread evenly; the best weights stay"
     )
     patience: int = Field(0, ge=0, description="stop after so many validations in a row without a better one; 0 never does")
+    refit: bool = Field(
+        False,
+        exclude_if=lambda refit: not refit,  # recipes of before there was a refit keep their digest
+        description="once validation has chosen the weights: train anew on training and validation rows together, as many "
+        "epochs as had led to them; what is told of validation is of the weights before",
+    )
 
 
 def check(method: Method, tasks: Sequence[TaskRecipe], texts: Sequence[str], options: Options) -> None:
@@ -130,7 +137,7 @@ class Recipe(Options):
         """The user turn of `task`: as short as tells the tasks apart."""
         return task.prompt or ("{input}" if len(self.tasks) == 1 else f"{task.name}: {{input}}")
 
-    def for_method(self, method: Literal["lora", "full"], share: float = 1.0) -> "Recipe":
+    def for_method(self, method: Contestant, share: float = 1.0) -> "Recipe":
         """The same recipe by one method, for a share of its epochs."""
         return self.model_copy(update={"method": method, "epochs": self.epochs * share})
 

@@ -22,6 +22,7 @@ from app.settings import Settings
 from app.training import store
 from app.training.estimate import need
 from app.training.recipe import CODE, Recipe
+from app.training.refit import require_unlearned
 from app.training.room import check_room, memory_without_gpu
 from app.training.schemas import EstimateOut, TrainingEventOut, TrainingRunIn, TrainingRunListOut, TrainingRunOut
 
@@ -114,7 +115,8 @@ def _base(body: TrainingRunIn, catalog: Catalog) -> ModelVersion:
 
 
 async def _recipe(session: Session, body: TrainingRunIn, base: ModelVersion) -> Recipe:
-    """Raises NotFound, InvalidRequest for a kind that is not the dataset's, or has no answers, or for no training texts."""
+    """Raises NotFound, InvalidRequest for a kind that is not the dataset's, or has no answers, or for no training texts, and
+    Unprocessable for a base that has learned the rows to choose on."""
     tasks = []
     for task in body.tasks:
         dataset = await find_dataset(session, task.dataset)
@@ -129,6 +131,7 @@ async def _recipe(session: Session, body: TrainingRunIn, base: ModelVersion) -> 
     for dataset in texts:
         if dataset.sizes is not None and not dataset.sizes["train"]:
             raise InvalidRequest(f"The dataset {dataset.name!r} has no training texts to read.", param="texts")
+    require_unlearned(base, body.method, [task.dataset for task in tasks])
     return body.recipe(base.id, tasks, [dataset.id for dataset in texts])
 
 

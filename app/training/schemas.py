@@ -112,6 +112,9 @@ class EstimateOut(BaseModel):
     tasks: list[TaskRowsOut]
     context: int = Field(description="most tokens of a row, prompt and answer together")
     tokens: int = Field(description="that the task's steps would see, repeats counted, padding not")
+    refit_tokens: int = Field(
+        default=0, description="of these, the refit's; fewer, as its steps, where the best weights come before the last step"
+    )
     language_tokens: int = Field(description="scratch, vocabulary: tokens read before the task, by the base's tokenizer")
     padding: float = Field(description="share of the tokens of the steps that is padding")
     steps: int

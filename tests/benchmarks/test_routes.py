@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from app.benchmarks import store
 from app.benchmarks.tasks import Tasks
+from app.catalog.cards import Made, read_card, write_card
 from app.database.session import connect, transaction
 from app.database.tables import Dataset
 
@@ -181,6 +182,31 @@ def test_an_arm_that_fails_on_every_case_is_in_the_table_and_fails_no_other(
     assert (good["failure"], good["accuracy"]["estimate"]) == (None, 0.0)
     assert "12 cases were longer than its context and count as wrong." in good["notes"]
     assert short["summary"]["verdict"]["decision"] == "general"
+
+
+def test_a_model_that_has_learned_the_validation_rows_is_not_asked_about_them_and_nothing_is_chosen_on_them(world: Any) -> None:
+    folder = world.catalog.find("good").folder
+    card = read_card(folder / "card.toml")
+    write_card(card.model_copy(update={"made": Made(refitted_on=("ds_1",))}), folder / "card.toml")
+    world.start_worker()
+    run = world.finished(world.call("POST", RUNS, SMALL).json()["id"])
+    assert run["status"] == "succeeded", world.worker_log
+    rows = {row["arm"]: row for row in run["summary"]["rows"]}
+    assert rows["plain"]["validation_accuracy"] is not None
+    assert rows["good"]["validation_accuracy"] is None
+    assert "has learned the validation rows (refit)" in rows["good"]["reasons"]["validation_accuracy"]
+    assert rows["good"]["accuracy"]["n"] == run["summary"]["cases"]
+    assert not any(one.condition.startswith("validation") for one in world.predictions(run["id"]) if one.arm == "good")
+    for format in ("html", "md"):
+        report = world.call("GET", f"/v1/runs/{run['id']}/report?format={format}")
+        assert "has learned the validation rows (refit)" in report.text
+
+    verdict = world.call("POST", "/v1/verdicts", {"run": run["id"]})
+    assert verdict.status_code == 201, verdict.text
+    told = verdict.json()["verdict"]
+    assert told["cascade"] is None
+    why = "good has learned the validation rows, on which the threshold would be chosen; train it without refit"
+    assert why in told["cascade_note"]
 
 
 def test_runs_list_newest_first_and_a_cancelled_run_never_starts(world: Any) -> None:

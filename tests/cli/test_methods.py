@@ -34,12 +34,15 @@ def invoke(*words: str) -> Result:
 
 def test_the_plan_measures_nothing(tmp_path: Path) -> None:
     planned = json.loads(invoke("methods", "claims", "--minutes", "2", "--dry-run", "--json").output)
-    assert planned["trainings_left"] == 5
-    assert planned["training_minutes_left_at_most"] == 10
-    assert len(planned["arms"]) == 9
+    assert planned["trainings_left"] == 5 + 1  # the best of them once more, on validation rows too
+    all_rows = (planned["learned_from"] + planned["chosen_on"]) / planned["learned_from"]
+    assert planned["training_minutes_left_at_most"] == pytest.approx(10 + 2 * all_rows, abs=0.1)
+    assert len(planned["arms"]) == 10
+    plain = json.loads(invoke("methods", "claims", "--minutes", "2", "--no-refit", "--dry-run", "--json").output)
+    assert (plain["trainings_left"], plain["training_minutes_left_at_most"], len(plain["arms"])) == (5, 10, 9)
     assert not (tmp_path / "var" / "methods").exists()
     shown = invoke("methods", "claims", "--methods", "scratch", "--seeds", "2", "--dry-run")
-    assert "Trainings left: 2, at most 20 min" in shown.output
+    assert f"Trainings left: 4, at most {20 + 20 * all_rows:.0f} min" in shown.output
 
 
 def test_a_table_is_measured_and_asked_again_comes_from_what_is_known(tmp_path: Path) -> None:
@@ -47,16 +50,20 @@ def test_a_table_is_measured_and_asked_again_comes_from_what_is_known(tmp_path: 
     first = invoke(*words)
     assert first.exit_code == 0, first.output
     assert "custom (full)" in first.output
-    assert json.loads(invoke(*words, "--json").stdout) == json.loads((tmp_path / "out" / "methods.json").read_text())
+    known = json.loads(invoke(*words, "--json").stdout)
+    assert known == json.loads((tmp_path / "out" / "methods.json").read_text())
+    assert [row["name"] for row in known["rows"][-2:]] == ["custom (full)", "custom (full, refit)"]
     assert "Trainings left: 0" in invoke(*words, "--dry-run").output
-    assert "Trainings left: 1" in invoke(*words, "--epochs", "3", "--dry-run").output
+    assert "Trainings left: 2" in invoke(*words, "--epochs", "3", "--dry-run").output
+    plain = json.loads(invoke(*words, "--no-refit", "--json").stdout)  # measured before
+    assert plain["best"] == "full"
 
 
 def test_options_of_a_file_are_for_every_method_or_for_one_and_the_table_tells_them(tmp_path: Path) -> None:
     file = tmp_path / "options.toml"
     file.write_text("epochs = 1\ndropout = 0.1\n[full]\nepochs = 2\n")
     assert read_options(file)["lora"] == {"epochs": 1, "dropout": 0.1}
-    words = ("methods", "claims", "--methods", "full", "--limit", "6", "--out", str(tmp_path / "out"))
+    words = ("methods", "claims", "--methods", "full", "--limit", "6", "--no-refit", "--out", str(tmp_path / "out"))
     result = invoke(*words, "--options", str(file))
     assert result.exit_code == 0, result.output
     row = json.loads((tmp_path / "out" / "methods.json").read_text())["rows"][-1]
@@ -75,6 +82,7 @@ def test_options_of_a_file_are_for_every_method_or_for_one_and_the_table_tells_t
         ("[lora]\nrank = 0", "lora: rank: Input should be greater than or equal to 1"),
         ("lora = 3", "lora must be a table of options"),
         ("seed = 1", "use --seeds of the command"),
+        ("[full]\nrefit = true", "use --refit of the command"),
         ("epochs = ", "is not readable as TOML"),
         (None, "cannot be read"),
     ],

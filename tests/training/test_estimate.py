@@ -14,7 +14,7 @@ import pytest
 
 from app.catalog.catalog import ModelVersion
 from app.cli import train as cli
-from app.training import dry_run, make, room, routes
+from app.training import dry_run, room, routes, workshop
 from app.training.errors import WontFit
 from app.training.estimate import Need, need, read_shape
 from app.training.make import Rows, make_variant
@@ -79,7 +79,7 @@ def test_a_training_that_does_not_fit_is_refused_with_both_numbers_and_leaves_no
     with pytest.raises(WontFit, match=r"needs about .* of disk .* 1,000 B are free"):
         make_variant(recipe("lora"), claims, base, tmp_path / "made", tmp_path / "work")
     monkeypatch.setattr(room.shutil, "disk_usage", lambda _: Usage(0, 0, 2**60))
-    monkeypatch.setattr(make, "free_memory", lambda: 1000)
+    monkeypatch.setattr(workshop, "free_memory", lambda: 1000)
     with pytest.raises(WontFit, match=r"needs about .* of memory, and 1,000 B are free; make batch_tokens smaller"):
         make_variant(recipe("lora"), claims, base, tmp_path / "made", tmp_path / "work")
     assert not list((tmp_path / "made").iterdir())

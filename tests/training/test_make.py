@@ -4,7 +4,6 @@ import importlib
 import math
 import subprocess
 import sys
-import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +16,7 @@ from app.catalog import shelf
 from app.catalog.cards import read_card
 from app.catalog.catalog import Catalog, ModelVersion
 from app.errors import SetupError, Unprocessable
-from app.training import full, make
+from app.training import full
 from app.training.errors import TrainingFailed, TrainingStopped
 from app.training.make import Rows, digest_of, find_made, make_variant
 from app.training.progress import Progress
@@ -395,26 +394,6 @@ def test_minutes_cut_the_epochs_and_stay_the_same_when_resumed(base: ModelVersio
     assert totals.pop() < 6000
     (card,) = (tmp_path / "made").glob("*/*/card.toml")
     assert 0 < read_card(card).made.validation["epochs"] < 1000
-
-
-def test_few_validation_rows_leave_the_minutes_to_the_training(
-    base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What scoring them takes is reckoned by how many there are, not by how many there could be."""
-    monkeypatch.setattr(make.Validation, "score", lambda self, model, most: time.sleep(0.2) or 0.5)
-    few = {name: {**splits, "validation": splits["validation"][:6]} for name, splits in claims.items()}
-    workshop = make._Workshop(recipe("full"), few, base, tmp_path)
-    assert workshop._seconds_of_scoring(recipe("full")) < 2 * 0.2 * 2  # validations, each as long as the one timed
-
-
-def test_validations_that_would_eat_the_minutes_are_fewer(
-    base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(make.Validation, "score", lambda self, model, most: time.sleep(0.2) or 0.5)
-    workshop = make._Workshop(recipe("full", validations=50, minutes=2.0 / 60), claims, base, tmp_path)
-    fitted = workshop._fit_to_minutes()
-    assert 1 <= fitted.validations <= 4  # 0.4 of 2 s
-    assert workshop._fit_to_minutes() == fitted  # as a resumed training finds it
 
 
 @pytest.mark.parametrize(

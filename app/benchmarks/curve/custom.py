@@ -8,7 +8,7 @@ from threading import Event
 from typing import Any
 
 from app.benchmarks.curve.arms import Kind
-from app.benchmarks.curve.cache import key_of
+from app.benchmarks.curve.cache import Record, key_of
 from app.benchmarks.curve.judge import Judge, Labels, Tell
 from app.benchmarks.curve.study import Study, rows_digest
 from app.benchmarks.runner import Case
@@ -18,13 +18,17 @@ from app.inference.questions import trained_question
 from app.settings import Settings
 from app.training.progress import Progress
 from app.training.recipe import CODE, Method, Recipe, TaskRecipe
+from app.training.refit import Found
 
 VIEWS = 20_000  # rows that a training looks at, repeats counted ...
 FEWEST, MOST = 4.0, 15.0  # ... within so many epochs
 
 
 class Custom:
-    """Trained on a point's labels but those held out, on which its best weights are chosen, as every training is."""
+    """Trained on a point's labels but those held out, on which its best weights are chosen, as every training is.
+
+    With `found`, of each seed's training, it is the refit of that: trained on all labels of the point, as long as had led to
+    those weights, and on nothing else again but what a method reads first."""
 
     kind: Kind = "custom"
 
@@ -38,8 +42,10 @@ class Custom:
         *,
         minutes: float | None,
         options: Mapping[str, Any] | None = None,
+        found: Mapping[int, Found] | None = None,
     ) -> None:
-        self.name = f"custom ({method})"
+        self.name = f"custom ({method})" if found is None else f"custom ({method}, refit)"
+        self._found = found
         self._study, self._method, self._base, self._settings = study, method, base, settings
         self._stop, self._minutes, self._options = stop, minutes, dict(options or {})
 
@@ -50,7 +56,8 @@ class Custom:
         rows = {"train": rows_digest(subset.train), "validation": rows_digest(subset.choose_on)}
         # The rows say what is learned, by whatever name their dataset goes.
         recipe = self._recipe(size, seed).model_dump(mode="json", exclude={"base": True, "tasks": {"__all__": {"dataset"}}})
-        return {"arm": self.kind, "recipe": recipe, "base": base, "code": CODE, **rows}
+        long = {} if self._found is None else {"best_epoch": self._found[seed].best_epoch}
+        return {"arm": self.kind, "recipe": recipe, "base": base, "code": CODE, **rows, **long}
 
     async def answer(self, size: int, seed: int, work: Path, tell: Tell) -> tuple[Labels, dict[str, Any]]:
         """Goes on from the last checkpoint in `work`. Raises TrainingStopped, TrainingFailed, and what the engine raises."""
@@ -74,6 +81,7 @@ class Custom:
                 work / "steps",
                 on_progress=watch,
                 should_stop=self._stop.is_set,
+                found=None if self._found is None else self._found[seed],
             )
         )
         try:
@@ -105,8 +113,9 @@ class Custom:
             "epochs_asked": recipe.epochs,
             "steps": made.validation["steps"],
             "best_step": made.validation["best_step"],
+            "best_epoch": made.validation["best_epoch"],
             "rows_left_out": made.validation["rows_left_out"],
-            "learned_from": len(subset.train),
+            "learned_from": len(subset.train if self._found is None else subset.cases),
             "chosen_on": len(subset.held_out),
             "validation_macro_f1": made.validation[f"{self._study.task}_macro_f1"],
         }
@@ -124,8 +133,24 @@ class Custom:
                 "epochs": epochs,
                 "minutes": self._minutes,
                 **self._options,
+                "refit": self._found is not None,
             }
         )
+
+
+def found_by(training: Record, task: str) -> Found:
+    """What a point's training found, from its facts."""
+    facts = training.facts
+    best_epoch = facts.get("best_epoch")
+    if best_epoch is None:  # measured before it was told
+        best_epoch = round(facts["epochs"] * facts["best_step"] / facts["steps"], 4)
+    told = ("epochs", "steps", "best_step", "rows_left_out")
+    return Found(
+        method="lora" if facts["method"] == "lora" else "full",
+        best_epoch=best_epoch,
+        numbers={name: facts[name] for name in told}
+        | {"best_epoch": best_epoch, f"{task}_macro_f1": facts["validation_macro_f1"]},
+    )
 
 
 def _rows(cases: tuple[Case, ...]) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Reads the rows of a study from the database."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 from app.benchmarks import tasks
 from app.benchmarks.curve.study import Study, make_study, with_own_split
@@ -44,4 +45,5 @@ async def read_study(
         limit=limit,
         prompt=described.prompt,
     )
+    made = replace(made, dataset_id=dataset.id)
     return with_own_split(made, rows["validation"]) if own_split else made

@@ -2,15 +2,18 @@
 
 Every method is a learning curve of one size (run.py), so whatever is not of the method is measured once for all of them. The
 method that is compared with the rivals is the one that does best on validation: the test decides nothing, and is asked once.
+It is first trained anew on validation rows too, as long as had led to its best weights: the baseline learns from them as well.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from app.benchmarks.curve.arms import Kind, Point
 from app.benchmarks.curve.cache import Record
+from app.benchmarks.curve.custom import found_by
 from app.benchmarks.curve.run import Curve, by_size
 from app.benchmarks.curve.summary import METRICS, answers_of, difference_json, level_json, model_json
 from app.training.recipe import Method
@@ -22,17 +25,41 @@ LEAST_CASES = 50  # of the test; a difference of fewer says too little
 Summary = dict[str, Any]
 
 
-def build_summary(curves: Sequence[Curve], known: Sequence[Mapping[Point, Record]]) -> Summary:
+@dataclass(frozen=True)
+class Refit:
+    """The curve of the best method's refit, and every point of it."""
+
+    curve: Curve
+    known: Mapping[Point, Record]
+
+
+def refit_of_best(curves: Sequence[Curve], known: Sequence[Mapping[Point, Record]]) -> Curve | None:
+    """Of the method that does best on validation; None where no row was held out to learn from besides. `known` holds every
+    point of each curve."""
+    study, size = curves[0].study, curves[0].study.sizes[-1]
+    if not study.subset(size, 0).held_out:
+        return None
+    trained = [by_size(found, "custom", size) for found in known]
+    best = max(range(len(curves)), key=lambda place: _mean(trained[place], "validation_macro_f1") or 0.0)
+    return curves[best].refit({seed: found_by(record, study.task) for seed, record in enumerate(trained[best])})
+
+
+def build_summary(curves: Sequence[Curve], known: Sequence[Mapping[Point, Record]], refit: Refit | None = None) -> Summary:
     """`curves` differ in their method alone, and have one size; `known` holds every point of each."""
     first = curves[0]
     study, size = first.study, first.study.sizes[-1]
     others = [arm for arm in first.arms if arm.kind != "custom"]
     records: dict[str, list[Record]] = {arm.kind: by_size(known[0], arm.kind, size) for arm in others}
     records |= {curve.method: by_size(found, "custom", size) for curve, found in zip(curves, known, strict=True)}
+    again = refit and f"{refit.curve.method}-refit"
+    if refit and again:
+        records[again] = by_size(refit.known, "custom", size)
     answers = {key: answers_of(study, found) for key, found in records.items()}
     options: dict[str, dict[str, Any]] = {curve.method: curve.options for curve in curves}
     names: dict[str, str] = {arm.kind: arm.name for arm in others}
-    names |= {curve.method: f"custom ({curve.method})" for curve in curves}
+    names |= {curve.method: curve.arms[-1].name for curve in curves}
+    if refit and again:
+        options[again], names[again] = refit.curve.options, refit.curve.arms[-1].name
 
     def difference(one: str, other: str) -> dict[str, Any]:
         return {name: difference_json(compare(answers[one], answers[other])) for name, (_, compare) in METRICS.items()}
@@ -45,16 +72,21 @@ def build_summary(curves: Sequence[Curve], known: Sequence[Mapping[Point, Record
                 "arm": key,
                 "name": names[key],
                 "custom": custom,
+                "refit": key == again,
                 **{name: level_json(measure(answers[key])) for name, (measure, _) in METRICS.items()},
                 "minus_classical": None if key == "classical" else difference(key, "classical"),
-                "validation_macro_f1": _mean(found, "validation_macro_f1"),
+                "validation_macro_f1": None if key == again else _mean(found, "validation_macro_f1"),
                 "training_seconds": _mean(found, "seconds"),
                 "parameters": found[0].facts.get("parameters"),
                 "facts": [record.facts for record in found],
                 "options": options.get(key, {}),
             }
         )
-    best = max((row for row in rows if row["custom"]), key=lambda row: row["validation_macro_f1"])
+    plain = [row for row in rows if row["custom"] and not row["refit"]]
+    chosen = max(plain, key=lambda row: row["validation_macro_f1"])
+    best = next((row for row in rows if row["refit"]), chosen)
+    if best["refit"]:
+        best["training_seconds"] += chosen["training_seconds"]  # which found out for how long
     against = {rival: difference(str(best["arm"]), rival) for rival in RIVALS}
     return {
         "dataset": study.dataset,
@@ -68,10 +100,11 @@ def build_summary(curves: Sequence[Curve], known: Sequence[Mapping[Point, Record
         "base": model_json(first.base),
         "general": model_json(first.general),
         "rows": rows,
+        "chosen": chosen["arm"],
         "best": best["arm"],
         "best_minus": against,
-        "sentences": [_sentence(best["name"], names[rival], against[rival], len(study.test)) for rival in RIVALS],
-        "notes": [*study.notes, *_notes(rows)],
+        "sentences": [_sentence(best, names[rival], against[rival], len(study.test)) for rival in RIVALS],
+        "notes": [*study.notes, *_notes([row for row in rows if not row["refit"]])],
     }
 
 
@@ -81,10 +114,12 @@ def _mean(records: Sequence[Record], fact: str) -> float | None:
     return None if None in found else float(np.mean(found))  # type: ignore[arg-type]
 
 
-def _sentence(best: str, rival: str, difference: Mapping[str, Any], cases: int) -> str:
+def _sentence(best: Mapping[str, Any], rival: str, difference: Mapping[str, Any], cases: int) -> str:
     """By macro-F1, in which a rare label counts as much as a frequent one."""
     if cases < LEAST_CASES:
-        return f"{best} against {rival}: not enough evidence: {cases} test cases, and at least {LEAST_CASES} are needed."
+        return (
+            f"{best['name']} against {rival}: not enough evidence: {cases} test cases, and at least {LEAST_CASES} are needed."
+        )
     found = difference["macro_f1"]
     low, high = (f"{100 * found[end]:+.1f}" for end in ("low", "high"))
     ahead = f"{100 * found['estimate']:+.1f} points of macro-F1 [95 % interval {low} to {high}]"
@@ -94,7 +129,8 @@ def _sentence(best: str, rival: str, difference: Mapping[str, Any], cases: int) 
         verdict = "is worse than"
     else:
         verdict = "is not clearly different from"
-    return f"{best}, the best on validation, {verdict} {rival}: {ahead}."
+    why = "the best on validation, then trained on all rows," if best["refit"] else "the best on validation,"
+    return f"{best['name']}, {why} {verdict} {rival}: {ahead}."
 
 
 def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:

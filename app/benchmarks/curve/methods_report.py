@@ -37,11 +37,17 @@ def method(summary: Summary) -> list[str]:
     """How the numbers came to be."""
     minutes = "no limit of time" if summary["minutes"] is None else f"at most {summary['minutes']:g} minutes each"
     seeds = summary["seeds"]
+    refit = next((row["name"] for row in summary["rows"] if row["refit"]), None)
+    learns = "the custom models do not"
+    if refit is not None:
+        learns = (
+            f"{refit} too, as long as had led to its best weights (its time counts both trainings); other custom models do not"
+        )
     over = "the test cases alone, as there is one seed" if seeds == 1 else f"test cases and {seeds} seeds"
     return [
         f"Custom models learn from {summary['learned_from']:,} rows, {minutes}; on {summary['chosen_on']:,} others their "
         "weights are chosen, the method, the baseline's regularisation, and how the general model is asked. The baseline then "
-        "learns from all of them, the custom models do not.",
+        f"learns from all of them, {learns}.",
         f"Every arm answers the same {summary['test_cases']:,} test cases once. Intervals, 95 %, over {over}: Wilson for "
         "accuracy, bootstrap of 2,000 resamples of cases, paired for differences.",
         f"Made from: {model_words(summary['base'])}. General: {model_words(summary['general'])}.",

@@ -11,7 +11,7 @@ from app.benchmarks.curve.methods import METHODS
 from app.errors import SetupError
 from app.training.recipe import Method, Options
 
-GIVEN = {"seed": "--seeds", "minutes": "--minutes"}  # what the command itself says of every training
+GIVEN = {"seed": "--seeds", "minutes": "--minutes", "refit": "--refit"}  # what the command itself says of every training
 
 
 def read_options(path: Path) -> dict[Method, dict[str, Any]]:

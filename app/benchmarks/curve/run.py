@@ -21,6 +21,7 @@ from app.errors import SetupError, Unprocessable
 from app.settings import Settings
 from app.training.errors import TrainingStopped
 from app.training.recipe import Method
+from app.training.refit import Found, require_unlearned
 
 FOLDER = "learning-curves"  # of the data folder: points, and what is in work
 
@@ -54,11 +55,16 @@ class Curve:
         settings: Settings,
         minutes: float | None = None,
         options: Mapping[str, Any] | None = None,
+        found: Mapping[int, Found] | None = None,
     ) -> None:
-        """Raises Unprocessable for a base that nothing can be made from, or a general model that is none."""
+        """`found`: seed -> what a training found, of which this one is the refit.
+
+        Raises Unprocessable for a base that nothing can be made from, or a general model that is none."""
         _check(base, general, method)
+        require_unlearned(base, method, [study.dataset_id])
         self.study, self.method, self.base, self.general, self.minutes = study, method, base, general, minutes
         self.options = dict(options or {})  # of the training, beside the defaults
+        self._settings = settings
         self._root = settings.data_dir / FOLDER
         self._cache = Cache(self._root / "points")
         self._stop = Event()
@@ -70,12 +76,25 @@ class Curve:
             Classical(study, "classical"),
             zero_shot,
             FewShot(study, general, self._judge, zero_shot),
-            Custom(study, method, base, settings, self._stop, minutes=minutes, options=self.options),
+            Custom(study, method, base, settings, self._stop, minutes=minutes, options=self.options, found=found),
         ]
         # Seed by seed within an arm: a run that is ended early has whole curves of the first seeds.
         self.points = [
             (arm, Point(arm.kind, size, seed)) for arm in self.arms for seed in range(study.seeds) for size in study.sizes
         ]
+
+    def refit(self, found: Mapping[int, Found]) -> "Curve":
+        """The same study, its custom models trained anew on validation rows too, by what each seed's training found."""
+        return Curve(
+            self.study,
+            method=self.method,
+            base=self.base,
+            general=self.general,
+            settings=self._settings,
+            minutes=self.minutes,
+            options=self.options,
+            found=found,
+        )
 
     def stop(self) -> None:
         """Ends the run soon, with a checkpoint of the training in hand; from any thread."""

@@ -37,6 +37,7 @@ class Study:
     notes: tuple[str, ...] = ()
     validation: tuple[Case, ...] = ()
     prompt: str | None = None  # a task's own template
+    dataset_id: str = ""  # by which cards name it
     _orders: dict[int, list[Case]] = field(default_factory=dict, repr=False, compare=False)
 
     def order(self, seed: int) -> list[Case]:

@@ -17,7 +17,7 @@ from app.benchmarks.scored.slices import scored_slices
 from app.benchmarks.scored.verdict import decide_scored
 from app.benchmarks.summary import clusters_of, repeat_notes
 from app.benchmarks.verdict import Question
-from app.benchmarks.verdict.pairs import chosen
+from app.benchmarks.verdict.pairs import chosen, no_choice
 from app.errors import InvalidRequest
 
 # Of a run of labels; a rendering that looks for them finds that they were not measured.
@@ -38,8 +38,8 @@ def scored_summary(
 ) -> dict[str, Any]:
     """Rows per arm, the verdict and the footnotes, as plain JSON; `metrics` says which scores there are, the main one first.
 
-    fields: of an extraction. `verdict` is None when the run has no general or no custom arm that answered. Raises
-    InvalidRequest when the arms did not answer the same cases.
+    fields: of an extraction. `verdict` is None when the run has no general or no custom arm that answered, or several of a
+    kind and nothing to choose by. Raises InvalidRequest when the arms did not answer the same cases.
     """
     if not arms:
         raise InvalidRequest("There is nothing to report: the run has no arm.")
@@ -49,7 +49,8 @@ def scored_summary(
     repeats = {row["reruns"] for row in rows if row["reruns"]}
     answering = [arm for arm in arms if arm.failure is None]
     verdict = None
-    if {"general", "custom"} <= {arm.kind for arm in answering}:
+    blocked = no_choice(answering, "custom") or no_choice(answering, "general")
+    if {"general", "custom"} <= {arm.kind for arm in answering} and not blocked:
         verdict = asdict(decide_scored(answering, scale, Question(margin_points=margin_points), seed=seed))
     pair = (verdict["custom"], verdict["general"]) if verdict else None
     summary: dict[str, Any] = {
@@ -70,7 +71,8 @@ def scored_summary(
         "seed": seed,
     }
     unbeaten = _unbeaten(answering, scale, seed)
-    return {**summary, "footnotes": [*_footnotes(summary, scale, latency_note), *unbeaten, *notes]}
+    undecided = [f"No verdict. {blocked}"] if blocked else []
+    return {**summary, "footnotes": [*_footnotes(summary, scale, latency_note), *unbeaten, *undecided, *notes]}
 
 
 def _row(arm: ArmResult, scale: Scale, fields: Sequence[str], clusters: Clusters, resamples: int, seed: int) -> Row:

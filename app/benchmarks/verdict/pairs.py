@@ -59,12 +59,26 @@ def chosen(arms: Sequence[ArmResult], kind: Kind) -> ArmResult | None:
     candidates = [arm for arm in arms if arm.kind == kind]
     if len(candidates) < 2:
         return candidates[0] if candidates else None
+    if learned := no_choice(arms, kind):
+        raise InvalidRequest(learned, param=None if kind == "baseline" else kind)
     if missing := [arm.arm for arm in candidates if arm.validation_accuracy is None]:
         raise InvalidRequest(
             f"There are several {kind} arms, and {', '.join(missing)} has no validation accuracy to choose by: the best of "
             "many is chosen on validation, not on test. Score each on the validation split too."
         )
     return max(candidates, key=lambda arm: arm.validation_accuracy or 0.0)
+
+
+def no_choice(arms: Sequence[ArmResult], kind: Kind) -> str | None:
+    """Why none of several arms of this kind can be chosen, where one has learned the rows to choose on."""
+    candidates = [arm for arm in arms if arm.kind == kind]
+    learned = [arm.arm for arm in candidates if arm.refitted]
+    if len(candidates) < 2 or not learned:
+        return None
+    return (
+        f"There are several {kind} arms, and {', '.join(learned)} has learned the validation rows (refit), on which the best "
+        "of them would be chosen: name the one that is to be compared."
+    )
 
 
 def named(arms: Sequence[ArmResult], name: str, param: str) -> ArmResult:

@@ -44,6 +44,9 @@ def try_cascade(
     custom: ArmResult, general: ArmResult, cost: Cheaper, validation: Mapping[str, ArmResult], setting: Setting
 ) -> Trial | str:
     """custom, general: on the same cases, with `cost` between them. A sentence where there is nothing to try."""
+    if learned := [arm.arm for arm in (custom, general) if arm.refitted]:
+        rows = "the validation rows, on which the threshold would be chosen"
+        return f"{' and '.join(learned)} has learned {rows}; train it without refit"
     if cost.cheaper is None:
         return "neither arm is cheaper than the other"
     cheap, dear = (custom, general) if cost.cheaper == "first" else (general, custom)

@@ -12,11 +12,13 @@ from sklearn.metrics import f1_score
 
 from app.benchmarks.curve.arms import Point
 from app.benchmarks.curve.cache import Record
-from app.benchmarks.curve.methods import METHODS, RIVALS, build_summary
+from app.benchmarks.curve.methods import METHODS, RIVALS, Refit, build_summary, refit_of_best
 from app.benchmarks.curve.methods_report import HEAD, cells, to_markdown, to_table, write
 from app.benchmarks.curve.run import Curve, Doing
 from app.benchmarks.curve.study import Study, with_own_split
+from app.errors import Unprocessable
 from app.settings import Settings
+from app.training.errors import TrainingStopped
 from tests.benchmarks.curve.conftest import SPLITS, curve_of, rows, study
 
 Known = dict[Point, Record]
@@ -129,3 +131,79 @@ def test_the_report_tells_every_number(measured: tuple[list[Curve], list[Known],
     shown = console.export_text()
     assert all(row["name"] in shown for row in summary["rows"])
     assert json.loads(paths[1].read_text())["best"] in METHODS
+
+
+Measured = tuple[list[Curve], list[Known], list[Doing]]
+
+
+def test_the_best_on_validation_is_trained_once_more_on_all_rows_and_is_what_is_compared(measured: Measured) -> None:
+    """Stopped in the middle of that it goes on from there; the training before it, and all else, is not measured again."""
+    curves, known, _ = measured
+    told = [with_answers(known[0], list, validation=0.1), with_answers(known[1], list, validation=0.9)]
+    again = refit_of_best(curves, told)
+    assert again is not None
+    point = Point("custom", again.study.sizes[-1], 0)
+    assert set(again.points[-1][1:]) == {point}
+    assert again.known().keys() == {one for one in known[1] if one.kind != "custom"}
+
+    def stop_at_step_7(doing: Doing) -> None:
+        if doing.words.startswith("refit 7/"):
+            again.stop()
+
+    with pytest.raises(TrainingStopped):
+        asyncio.run(again.run(stop_at_step_7))
+    again = refit_of_best(curves, told)
+    assert again is not None
+    seen: list[Doing] = []
+    found = asyncio.run(again.run(seen.append))
+    assert {doing.point for doing in seen} == {point}
+    assert {doing.name for doing in seen} == {"custom (full, refit)"}
+    words = [doing.words for doing in seen if "/" in doing.words]
+    assert words[0].startswith("refit 8/")
+    assert not any(one.startswith("train") for one in words)
+    facts, before = found[point].facts, known[1][point].facts
+    assert (facts["learned_from"], before["learned_from"]) == (SPLITS["train"] + SPLITS["validation"], SPLITS["train"])
+    assert facts["best_epoch"] == before["best_epoch"]
+    assert facts["best_epoch"] == pytest.approx(before["epochs"] * before["best_step"] / before["steps"], abs=1e-4)
+    assert [curve.known() for curve in curves] == known  # their points are what they were
+
+    summary = build_summary(curves, told, Refit(again, found))
+    row = summary["rows"][-1]
+    assert (row["arm"], row["name"]) == ("full-refit", "custom (full, refit)")
+    assert (summary["chosen"], summary["best"]) == ("full", "full-refit")
+    assert row["validation_macro_f1"] is None  # it has learned those rows
+    assert row["training_seconds"] == pytest.approx(facts["seconds"] + before["seconds"])
+    assert summary["best_minus"]["classical"] == row["minus_classical"]
+    assert all(
+        "custom (full, refit), the best on validation, then trained on all rows, is" in one for one in summary["sentences"]
+    )
+    assert "learns from all of them, custom (full, refit) too" in to_markdown(summary)
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+
+    plain = build_summary(curves, told)
+    assert (plain["chosen"], plain["best"]) == ("full", "full")
+    assert "learns from all of them, the custom models do not" in to_markdown(plain)
+
+
+def test_records_of_before_the_best_epoch_was_told_still_tell_it(measured: Measured) -> None:
+    curves, known, _ = measured
+    old = {
+        point: replace(record, facts={name: fact for name, fact in record.facts.items() if name != "best_epoch"})
+        for point, record in known[1].items()
+    }
+    now, then = refit_of_best(curves[1:], known[1:]), refit_of_best(curves[1:], [old])
+    assert now is not None
+    assert then is not None
+    assert then.known() == now.known()
+    point = now.points[-1]
+    assert then._identity(*then.points[-1]) == now._identity(*point)
+
+
+def test_a_base_that_has_learned_the_rows_to_choose_on_is_refused(measured: Measured) -> None:
+    curve = measured[0][1]
+    made = curve.base.card.made.model_copy(update={"refitted_on": ("ds_7",)})
+    learned = replace(curve.base, card=curve.base.card.model_copy(update={"made": made}))
+    of = replace(curve.study, dataset_id="ds_7")
+    with pytest.raises(Unprocessable, match="has learned the validation rows of ds_7"):
+        Curve(of, method="full", base=learned, general=curve.general, settings=curve._settings)
+    Curve(of, method="scratch", base=learned, general=curve.general, settings=curve._settings)  # takes nothing from it

@@ -131,6 +131,8 @@ def test_what_a_cascade_lacks_is_told() -> None:
     assert "claims has no answers on validation" in _decided(test, validation[1:]).cascade_note
     silent = [replace(one, probabilities=()) for one in test]
     assert "claims tells no probabilities" in _decided(silent, validation).cascade_note
+    learned = [replace(one, refitted=one.kind == "custom") for one in test]  # whatever answers on validation there are
+    assert "claims has learned the validation rows" in _decided(learned, validation).cascade_note
     alike = [replace(one, latencies_ms=()) for one in test]
     assert "neither arm is cheaper" in _decided(alike, validation).cascade_note
     assert decide(test, LABELS, validation={one.arm: one for one in validation}).cascade_note == ""

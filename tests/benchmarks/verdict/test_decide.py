@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from app.benchmarks.summary import build_summary
 from app.benchmarks.verdict import Question, Verdict, chosen, compare, decide
 from app.benchmarks.verdict.costs import Costs
 from app.errors import InvalidRequest
@@ -113,6 +114,19 @@ def test_the_best_of_many_is_chosen_on_validation_and_reported_on_test() -> None
     zero_shot = arm("zero-shot", "general", [1] * 70 + [0] * 30, validation_accuracy=0.7)  # worse on test: still the one
     verdict = decide([few_shot, zero_shot, arm("claims", "custom", [1] * 80 + [0] * 20)], LABELS)
     assert (verdict.general, verdict.decision) == ("zero-shot", "custom")
+
+
+def test_no_choice_is_made_among_models_of_which_one_has_learned_the_rows_to_choose_on() -> None:
+    general, plain = arm("general", "general", [1, 0] * 30), arm("claims", "custom", [1, 1] * 30, validation_accuracy=0.9)
+    arms = [general, plain, arm("refitted", "custom", [1, 1] * 30, refitted=True)]
+    with pytest.raises(InvalidRequest, match=r"refitted has learned the validation rows .*: name the one") as refused:
+        decide(arms, LABELS)
+    assert refused.value.param == "custom"
+    assert decide(arms, LABELS, Question(custom="refitted")).custom == "refitted"
+    assert decide([general, arms[2]], LABELS).custom == "refitted"  # alone there is nothing to choose
+    summary = build_summary("claims", LABELS, arms, latency_note="None.")  # a run does not fail by it
+    assert summary["verdict"] is None
+    assert any("No verdict. There are several custom arms" in note for note in summary["footnotes"])
 
 
 def test_a_choice_without_validation_accuracy_is_refused() -> None:

@@ -133,6 +133,11 @@ def _limits(card: Card) -> list[str]:
         lines += [f"- It writes the fields above and no others{others}; a field may hold what the text does not say."]
     if any(task.kind == "text_to_text" for task in card.tasks):
         lines += ["- What it writes may be wrong or made up, however well it reads; read a sample of it against its texts."]
+    if handed_on := [dataset for dataset in card.made.refitted_on if dataset not in card.made.datasets]:
+        lines += [
+            f"- {card.parent}, which it was made from, has learned the validation rows of {', '.join(handed_on)} too: they "
+            "cannot judge this model either."
+        ]
     return lines
 
 

@@ -57,3 +57,13 @@ def test_identity_and_energy_are_told_with_what_was_assumed() -> None:
 )
 def test_what_sets_a_variant_apart_is_said(more: dict[str, object], says: str) -> None:
     assert says in model_card(card(**more))
+
+
+def test_validation_rows_that_its_base_has_learned_are_among_the_limits() -> None:
+    of_base = card().made.model_copy(update={"refitted_on": ("ds_0",)})
+    said = (
+        "general@1, which it was made from, has learned the validation rows of ds_0 too: they cannot judge this model either."
+    )
+    assert said in model_card(card().model_copy(update={"made": of_base}))
+    its_own = card().made.model_copy(update={"refitted_on": ("ds_1",)})
+    assert "which it was made from, has learned" not in model_card(card().model_copy(update={"made": its_own}))

@@ -236,10 +236,10 @@ def _meet(rank: int, processes: int, folder: Path) -> None:
 
 
 def _sendable(error: BaseException) -> BaseException:
-    """The error with its trace as a note, or what it says where it cannot be pickled."""
+    """The error, or what it says where it cannot be pickled; its trace as a note."""
     try:
-        error.add_note("".join(traceback.format_exception(error)))
         again: BaseException = pickle.loads(pickle.dumps(error))
     except Exception:  # whatever an error's own pickling raises: it must be told all the same
-        return RuntimeError(f"{type(error).__name__}: {error}")
+        again = RuntimeError(f"{type(error).__name__}: {error}")
+    again.add_note("".join(traceback.format_exception(error)))
     return again

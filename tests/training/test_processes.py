@@ -2,6 +2,7 @@
 
 import math
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -276,3 +277,29 @@ def test_of_several_gpus_one_process_uses_the_first(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(loop, "TrainingArguments", where_four_are_visible)
     arguments = loop._arguments(4, SCHEDULE, tmp_path, 0, 10, experts=False)
     assert (arguments.n_gpu, arguments.train_batch_size) == (1, 1)
+
+
+class TwoReasons(Exception):
+    """Cannot be made again from its message alone, which is all that is pickled of it."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+@pytest.mark.parametrize(
+    ("error", "comes", "says"),
+    [
+        (ValueError("no rows"), ValueError, "no rows"),
+        (TwoReasons("no rows", "no disk"), RuntimeError, "TwoReasons: no rows and no disk"),
+    ],
+)
+def test_an_error_of_a_process_is_told_with_its_trace_whether_it_can_be_sent_or_not(
+    error: Exception, comes: type[Exception], says: str
+) -> None:
+    try:
+        raise error
+    except Exception as caught:
+        sent = processes._sendable(caught)
+    again = pickle.loads(pickle.dumps(sent))
+    assert (type(again), str(again)) == (comes, says)
+    assert "in test_an_error_of_a_process" in again.__notes__[0]

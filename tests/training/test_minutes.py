@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,24 +14,34 @@ from app.training.validation import Validation
 from tests.training.test_make import recipe
 
 
+@pytest.fixture
+def scoring_takes_200_ms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that nothing else moves."""
+    now = 0.0
+
+    def score(self: Validation, model: object, most: int) -> float:
+        nonlocal now
+        now += 0.2
+        return 0.5
+
+    monkeypatch.setattr(Validation, "score", score)
+    monkeypatch.setattr("app.training.minutes.time", SimpleNamespace(time=time.time, perf_counter=lambda: now))
+
+
 def minutes_of(recipe: Recipe, rows: Rows, base: ModelVersion, work: Path) -> Minutes:
     return Minutes(read_lesson(recipe, base.folder, rows, base.card.context, 1), work, time.time())
 
 
-def test_few_validation_rows_leave_the_minutes_to_the_training(
-    base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("scoring_takes_200_ms")
+def test_few_validation_rows_leave_the_minutes_to_the_training(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
     """What scoring them takes is reckoned by how many there are, not by how many there could be."""
-    monkeypatch.setattr(Validation, "score", lambda self, model, most: time.sleep(0.2) or 0.5)
     few = {name: {**splits, "validation": splits["validation"][:6]} for name, splits in claims.items()}
     minutes = minutes_of(recipe("full"), few, base, tmp_path)
-    assert minutes._seconds_of_scoring(recipe("full")) < 2 * 0.2 * 2  # validations, each as long as the one timed
+    assert minutes._seconds_of_scoring(recipe("full")) == pytest.approx(2 * 0.2)  # validations, each as long as the one timed
 
 
-def test_validations_that_would_eat_the_minutes_are_fewer(
-    base: ModelVersion, claims: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Validation, "score", lambda self, model, most: time.sleep(0.2) or 0.5)
+@pytest.mark.usefixtures("scoring_takes_200_ms")
+def test_validations_that_would_eat_the_minutes_are_fewer(base: ModelVersion, claims: Rows, tmp_path: Path) -> None:
     minutes = minutes_of(recipe("full", validations=50, minutes=2.0 / 60), claims, base, tmp_path)
     fitted = minutes.fitted()
     assert 1 <= fitted.validations <= 4  # 0.4 of 2 s

@@ -21,7 +21,7 @@ from app.errors import Unprocessable
 from app.training import full, lora, refit
 from app.training.data import Row, words_of
 from app.training.dry_run import need_of
-from app.training.energy import USUAL, Meter, Power, energy
+from app.training.energy import Meter, Power, energy
 from app.training.ground import lay_ground
 from app.training.lesson import Lesson, Rows, read_lesson, schedule_of
 from app.training.loop import Outcome, best_weights
@@ -51,12 +51,12 @@ class Workshop:
         rows_by_task: Rows,
         base: ModelVersion,
         work: Path,
-        texts: Sequence[str] = (),
-        on_progress: OnProgress | None = None,
-        should_stop: ShouldStop | None = None,
-        power: Power = USUAL,
-        processes: int = 1,
-        found: Found | None = None,
+        texts: Sequence[str],
+        on_progress: OnProgress | None,
+        should_stop: ShouldStop | None,
+        power: Power,
+        processes: int,
+        found: Found | None,
     ) -> None:
         if base.card.method == "lora":
             raise Unprocessable(
